@@ -1,0 +1,1 @@
+//! Which clients and packages exist.

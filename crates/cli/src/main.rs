@@ -1,0 +1,3 @@
+//! consign: immutable deployment packages for Kubernetes.
+
+fn main() {}

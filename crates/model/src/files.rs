@@ -1,0 +1,1 @@
+//! Rooted files: the door to the disk.

@@ -1,0 +1,1 @@
+//! Objects sealed into a package, and a package opened again.

@@ -1,0 +1,1 @@
+//! Image tags to digests, from OCI registries.

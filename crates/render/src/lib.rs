@@ -1,0 +1,1 @@
+//! A native, hermetic kustomize build.
