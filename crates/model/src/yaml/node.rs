@@ -58,15 +58,32 @@ pub struct Scalar {
     pub style: Style,
 }
 
-/// A key and its value. Keys are always scalars.
+/// A key and its value. Keys are always scalars. A mapping read from text may
+/// hold the same key twice, and keys that are not strings: kustomize notices
+/// only when it prints, and so do [`emit`](super::emit) and
+/// [`to_json`](super::to_json).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The key's text.
     pub key: String,
+    /// What the key is; only [`Tag::Str`] can be printed.
+    pub tag: Tag,
     /// Where the key begins.
     pub at: Mark,
     /// The value.
     pub value: Node,
+}
+
+impl Entry {
+    /// An entry that no text holds, under a key that is a string.
+    pub fn new(key: impl Into<String>, value: Node) -> Self {
+        Self {
+            key: key.into(),
+            tag: Tag::Str,
+            at: Mark::default(),
+            value,
+        }
+    }
 }
 
 /// A mapping, in the order written.
@@ -245,11 +262,7 @@ impl Map {
     pub fn set(&mut self, key: &str, value: Node) {
         match self.get_mut(key) {
             Some(old) => *old = value,
-            None => self.0.push(Entry {
-                key: key.to_owned(),
-                at: Mark::default(),
-                value,
-            }),
+            None => self.0.push(Entry::new(key, value)),
         }
     }
 
