@@ -1,1 +1,14 @@
-//! A native, hermetic kustomize build.
+//! A native, hermetic `kustomize build`, with the meaning of v5.5.0.
+//!
+//! It starts no program, reads nothing but what its [`model::files`] area
+//! allows, and refuses by name what it does not implement.
+//!
+//! The modules are listed bottom-up: a module names only modules above it.
+
+pub mod scope;
+
+pub mod resource;
+
+pub mod resmap;
+
+pub mod transform;

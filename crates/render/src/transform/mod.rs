@@ -1,0 +1,1 @@
+//! What is done to resources: one transformer a file.
