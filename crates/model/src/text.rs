@@ -83,3 +83,22 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     }
     out
 }
+
+/// How alike two words must be, from 0 to 1, for one to be meant by the other.
+const ALIKE: f64 = 0.8;
+
+/// The known word that a misspelt one most probably means.
+///
+/// ```
+/// let known = ["namespace", "namePrefix"];
+/// assert_eq!(model::text::nearest("namepsace", known), Some("namespace"));
+/// assert_eq!(model::text::nearest("replicas", known), None);
+/// ```
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|k| (strsim::jaro_winkler(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}
