@@ -1,1 +1,3 @@
 //! Objects sealed into a package, and a package opened again.
+
+pub mod schema;
