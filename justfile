@@ -1,0 +1,20 @@
+# What one can do here. `just` alone lists it.
+_list:
+    @just --list
+
+# Make and verify a package of the example client
+try:
+    ./x try
+
+# Every test
+test *ARGS:
+    ./x test {{ARGS}}
+
+# What the gate runs
+ci:
+    .ci/run
+
+# Form and lints
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- --deny warnings
