@@ -1,1 +1,0 @@
-//! Rooted files: the door to the disk.
