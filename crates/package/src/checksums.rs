@@ -117,7 +117,10 @@ impl Checksums {
         let mut list = Self::default();
         let mut findings = Vec::new();
         if bytes.len() > BYTES_MAX {
-            let why = format!("limit: it has {} bytes, at most {BYTES_MAX} are read", bytes.len());
+            let why = format!(
+                "limit: it has {} bytes, at most {BYTES_MAX} are read",
+                bytes.len()
+            );
             return (list, vec![bad(0, why)]);
         }
         if bytes.is_empty() {
@@ -289,14 +292,31 @@ mod tests {
         let text = format!("{HEX}  ./b\n{HEX}  ./a\n");
         let (list, findings) = Checksums::parse(text.as_bytes());
         assert!(findings.is_empty());
-        assert_eq!(list.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(
+            list.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(),
+            ["b", "a"]
+        );
     }
 
     #[test]
     fn v6_paths_that_leave_or_hide_are_refused_and_escaped() {
         for name in [
-            "/etc/passwd", "../x", "./../x", "./a/../../x", "././x", "./a//b", "./a/", "./", "-",
-            "x", "./a\0b", "./a\\b", "./a\x1b[2Jb", "./a\rb", "./a\tb", "./a\u{202e}b",
+            "/etc/passwd",
+            "../x",
+            "./../x",
+            "./a/../../x",
+            "././x",
+            "./a//b",
+            "./a/",
+            "./",
+            "-",
+            "x",
+            "./a\0b",
+            "./a\\b",
+            "./a\x1b[2Jb",
+            "./a\rb",
+            "./a\tb",
+            "./a\u{202e}b",
         ] {
             let texts = refused(format!("{HEX}  {name}\n").as_bytes());
             assert!(texts[0].starts_with("checksum.sha256:1: "), "{texts:?}");

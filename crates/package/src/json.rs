@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 
 /// Why a text is not JSON as we take it, and where.
@@ -48,12 +50,17 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 }
 
 fn at(bytes: &[u8], offset: usize, why: &str) -> JsonError {
-    let before = &bytes[..offset];
-    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-    let column = offset - before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1) + 1;
+    let (mut line, mut column) = (1, 1);
+    for byte in &bytes[..offset] {
+        if *byte == b'\n' {
+            (line, column) = (line + 1, 1);
+        } else {
+            column += 1;
+        }
+    }
     JsonError {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
+        line,
+        column,
         why: why.to_owned(),
     }
 }

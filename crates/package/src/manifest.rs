@@ -78,7 +78,13 @@ pub const FILES: [(&str, &str); 4] = [
 
 /// The specification's fields, in its order.
 const FIELDS: [&str; 7] = [
-    "client", "version", "namespace", "created", "created_by", "source", "files",
+    "client",
+    "version",
+    "namespace",
+    "created",
+    "created_by",
+    "source",
+    "files",
 ];
 
 /// The file as it is printed.
@@ -149,7 +155,10 @@ impl Manifest {
     pub fn read(bytes: &[u8]) -> Reading {
         let mut reading = Reading::default();
         if bytes.len() > BYTES_MAX {
-            let why = format!("limit: it has {} bytes, at most {BYTES_MAX} are read", bytes.len());
+            let why = format!(
+                "limit: it has {} bytes, at most {BYTES_MAX} are read",
+                bytes.len()
+            );
             reading.findings.push(wrong(why));
             return reading;
         }
@@ -169,7 +178,9 @@ impl Manifest {
         for (told, key) in reading.told.iter_mut().zip(FIELDS) {
             *told = map.get(key).and_then(Value::as_str).map(str::to_owned);
         }
-        let mut reader = Reader { findings: Vec::new() };
+        let mut reader = Reader {
+            findings: Vec::new(),
+        };
         let manifest = reader.manifest(&map);
         reading.findings = reader.findings;
         if !reading.findings.iter().any(Finding::is_error) {
@@ -210,7 +221,10 @@ impl Reader {
         if let Some(time) = &created
             && time.parse::<jiff::Timestamp>().is_err()
         {
-            self.wrong(format!("created must be an RFC 3339 time, it is {}", quoted(time)));
+            self.wrong(format!(
+                "created must be an RFC 3339 time, it is {}",
+                quoted(time)
+            ));
         }
         let created_by = self.text(map, "", "created_by");
         let source = self.text(map, "", "source");
@@ -272,7 +286,9 @@ impl Reader {
             && !is_minor_version(text)
         {
             let text = quoted(text);
-            self.wrong(format!("consign.kubernetes must be a version like \"1.36\", it is {text}"));
+            self.wrong(format!(
+                "consign.kubernetes must be a version like \"1.36\", it is {text}"
+            ));
         }
         let source_digest = self
             .text(map, "consign.", "source_digest")
@@ -294,7 +310,9 @@ impl Reader {
             }
             Some(other) => {
                 let kind = kind(other);
-                self.wrong(format!("consign.git must be an object or null, it is {kind}"));
+                self.wrong(format!(
+                    "consign.git must be an object or null, it is {kind}"
+                ));
                 None
             }
         };
@@ -310,7 +328,12 @@ impl Reader {
         })
     }
 
-    fn present<'v>(&mut self, map: &'v Map<String, Value>, at: &str, key: &str) -> Option<&'v Value> {
+    fn present<'v>(
+        &mut self,
+        map: &'v Map<String, Value>,
+        at: &str,
+        key: &str,
+    ) -> Option<&'v Value> {
         let value = map.get(key);
         if value.is_none() {
             self.wrong(format!("{at}{key} is missing"));
@@ -356,7 +379,10 @@ impl Reader {
         let value = self.present(map, at, key)?;
         let count = value.as_u64();
         if count.is_none() {
-            self.wrong(format!("{at}{key} must be a whole number, it is {}", kind(value)));
+            self.wrong(format!(
+                "{at}{key} must be a whole number, it is {}",
+                kind(value)
+            ));
         }
         count
     }
@@ -365,15 +391,20 @@ impl Reader {
         let value = self.present(map, at, key)?;
         let truth = value.as_bool();
         if truth.is_none() {
-            self.wrong(format!("{at}{key} must be true or false, it is {}", kind(value)));
+            self.wrong(format!(
+                "{at}{key} must be true or false, it is {}",
+                kind(value)
+            ));
         }
         truth
     }
 }
 
 fn is_minor_version(text: &str) -> bool {
-    let number = |part: &str| !part.is_empty() && part.len() < 6 && part.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor))
+    let number =
+        |part: &str| !part.is_empty() && part.len() < 6 && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.')
+        .is_some_and(|(major, minor)| number(major) && number(minor))
 }
 
 fn quoted(text: &str) -> String {

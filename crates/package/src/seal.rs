@@ -148,7 +148,14 @@ pub fn seal(draft: Draft) -> Result<Package, Vec<Finding>> {
         .flat_map(|image| [image, "\n"])
         .collect();
     let mut files: BTreeMap<&'static str, Arc<[u8]>> = BTreeMap::new();
-    let [manifest_path, all_path, images_path, secrets_path, script_path, checksums_path] = FILES;
+    let [
+        manifest_path,
+        all_path,
+        images_path,
+        secrets_path,
+        script_path,
+        checksums_path,
+    ] = FILES;
     files.insert(manifest_path, manifest_text.into_bytes().into());
     files.insert(all_path, all.into_bytes().into());
     files.insert(images_path, images.into_bytes().into());
