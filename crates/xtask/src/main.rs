@@ -6,17 +6,20 @@
     reason = "a task speaks to the person who runs it"
 )]
 
+mod schemas;
 mod test;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask TASK
+  schemas [--check]  the schemas of Kubernetes' built-in kinds, from its Go modules
   test [ARGUMENT…]   every test of the workspace, with one count at the end";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
+        Some((task, rest)) if task == "schemas" => schemas::run(rest),
         Some((task, rest)) if task == "test" => test::run(rest),
         _ => Err(USAGE.to_owned()),
     };
