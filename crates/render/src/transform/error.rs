@@ -1,5 +1,7 @@
 //! Why a transformation failed.
 
+use model::finding::{Class, Finding};
+
 use crate::resource::{ResId, Resource};
 
 use super::fieldspec::{FieldError, FieldSpec};
@@ -48,5 +50,17 @@ impl TransformError {
     /// The field of this specification in this object is wrong.
     pub fn spec(object: &Resource, spec: &FieldSpec, error: FieldError) -> Self {
         Self::field(object, &spec.path, error)
+    }
+}
+
+impl From<TransformError> for Finding {
+    fn from(error: TransformError) -> Self {
+        let code = match &error {
+            TransformError::Field { .. } => "transform-field",
+            TransformError::NamespaceConflict(_) => "transform-namespace-conflict",
+            TransformError::NoReplicas(_) => "transform-no-replicas",
+            TransformError::ImagePattern { .. } => "transform-image-pattern",
+        };
+        Self::error(code, Class::Usage, error.to_string())
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use model::object::Gvk;
-use model::yaml::{Content, Dialect, Limits, Map, Node, Scalar, Style, Tag, parse};
+use model::yaml::{Content, Dialect, Entry, Limits, Map, Node, Scalar, Style, Tag, parse};
 
 /// A field of the objects of some kinds.
 ///
@@ -184,7 +184,7 @@ fn enter(
         (Some(value), _) => step(value, rest, make, set),
         (None, Some(mut blank)) if !is_list => {
             step(&mut blank, rest, make, set)?;
-            map.set(key, blank);
+            map.0.push(new_entry(key, blank));
             Ok(())
         }
         (None, _) => Ok(()),
@@ -240,8 +240,21 @@ pub fn set_entry(node: &mut Node, key: &str, value: &str, tag: Tag) -> Result<()
             found,
         });
     };
-    map.set(key, Node::scalar(value, tag));
+    let value = Node::scalar(value, tag);
+    match map.get_mut(key) {
+        Some(old) => *old = value,
+        None => map.0.push(new_entry(key, value)),
+    }
     Ok(())
+}
+
+/// A new key is plain text, so that a label called `true` is no text at all
+/// and fails when printed, as with kustomize.
+fn new_entry(key: &str, value: Node) -> Entry {
+    Entry {
+        tag: plain_tag(key),
+        ..Entry::new(key, value)
+    }
 }
 
 /// Sets a key of a map if it is missing, null or empty text.
@@ -327,5 +340,125 @@ impl fmt::Display for FieldSpec {
             write!(f, "{} ", self.kind)?;
         }
         f.write_str(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, Node)]) -> Node {
+        let mut map = Map::default();
+        for (key, value) in entries {
+            map.set(key, value.clone());
+        }
+        Node::new(Content::Map(map))
+    }
+
+    fn put(spec: &FieldSpec, node: &mut Node) -> Result<(), FieldError> {
+        spec.visit(node, Leaf::Map, &mut |n| set_entry(n, "k", "v", Tag::Str))
+    }
+
+    #[test]
+    fn keys_are_split_at_slashes_that_are_not_escaped() {
+        let keys = |path| {
+            let mut keys = Vec::new();
+            let mut rest = Some(path);
+            while let Some(path) = rest {
+                let (key, after) = first_key(path);
+                keys.push(key.into_owned());
+                rest = after;
+            }
+            keys
+        };
+        assert_eq!(keys("a/b/c"), ["a", "b", "c"]);
+        assert_eq!(keys(r"a/b\/c/d"), ["a", "b/c", "d"]);
+        assert_eq!(keys(r"x.io\/a\/b"), ["x.io/a/b"]);
+        assert_eq!(keys(r"a\"), [r"a\"]);
+        assert_eq!(keys("a//b"), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn lists_are_crossed_and_never_made() {
+        let spec = FieldSpec::any("items/labels", Create::Yes);
+        let mut node = map(&[(
+            "items",
+            Node::seq(vec![Node::map(), Node::null(), Node::map()]),
+        )]);
+        put(&spec, &mut node).unwrap();
+        let items = node.get("items").and_then(Node::as_seq).unwrap();
+        assert_eq!(
+            items[0].at_path(&["labels", "k"]).and_then(Node::as_str),
+            Some("v")
+        );
+        assert!(items[1].is_null());
+        assert_eq!(items[0], items[2]);
+
+        let mut none = Node::map();
+        put(&FieldSpec::any("items[]/labels", Create::Yes), &mut none).unwrap();
+        assert_eq!(none, Node::map());
+    }
+
+    #[test]
+    fn null_is_replaced_only_where_something_may_be_made() {
+        let before = map(&[("a", Node::null())]);
+        let mut node = before.clone();
+        put(&FieldSpec::any("a/b", Create::No), &mut node).unwrap();
+        assert_eq!(node, before);
+        put(&FieldSpec::any("a", Create::No), &mut node).unwrap();
+        assert_eq!(node, before);
+        put(&FieldSpec::any("a[]/b", Create::No), &mut node).unwrap();
+        assert_eq!(node, map(&[("a", Node::seq(Vec::new()))]));
+        let mut node = before;
+        put(&FieldSpec::any("a/b", Create::Yes), &mut node).unwrap();
+        assert!(node.at_path(&["a", "b", "k"]).is_some());
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_an_error() {
+        let mut node = map(&[("a", Node::str("x"))]);
+        let wrong = |expected, found| Err(FieldError::Wrong { expected, found });
+        assert_eq!(
+            put(&FieldSpec::any("a/b", Create::Yes), &mut node),
+            wrong("a map or a list", "a string")
+        );
+        assert_eq!(
+            put(&FieldSpec::any("a", Create::Yes), &mut node),
+            wrong("a map", "a string")
+        );
+        assert_eq!(
+            put(&FieldSpec::any("a//b", Create::Yes), &mut Node::map()),
+            Err(FieldError::EmptyKey)
+        );
+        assert_eq!(
+            put(&FieldSpec::any("[]", Create::Yes), &mut node),
+            Err(FieldError::EmptyKey)
+        );
+        for index in ["0", "-", "*", "[a=b]"] {
+            assert_eq!(
+                put(
+                    &FieldSpec {
+                        path: index.to_owned().into(),
+                        ..FieldSpec::any("", Create::Yes)
+                    },
+                    &mut node
+                ),
+                Err(FieldError::Index(index.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn specifications_merge_unless_they_disagree() {
+        let mut all = vec![FieldSpec::of("Deployment", "a", Create::Yes)];
+        merge(&mut all, &[FieldSpec::any("a", Create::Yes)]).unwrap();
+        assert_eq!(all.len(), 1);
+        merge(&mut all, &[FieldSpec::of("Service", "a", Create::No)]).unwrap();
+        assert_eq!(all.len(), 2);
+        let other = FieldSpec::of("Deployment", "a", Create::No);
+        assert_eq!(
+            merge(&mut all, &[other]),
+            Err(SpecConflict("Deployment a".to_owned()))
+        );
     }
 }

@@ -1,12 +1,10 @@
 //! `replicas`.
 
-use model::yaml::Tag;
-
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 
 use super::error::TransformError;
-use super::fieldspec::{FieldSpec, Leaf, set_scalar};
+use super::fieldspec::{FieldSpec, Leaf, set_text};
 
 /// An entry of `replicas`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub fn scale(
             found = true;
             if spec.fits(&resource.gvk()) {
                 spec.visit(resource.node_mut(), Leaf::Scalar, &mut |node| {
-                    set_scalar(node, &count, Tag::Int)
+                    set_text(node, &count)
                 })
                 .map_err(|e| TransformError::spec(resource, spec, e))?;
             }
