@@ -1,10 +1,13 @@
 //! What one client's build may read, and what it did read.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::fs::{FileType, Stat};
 
 use super::FILE_BYTES_MAX;
 use super::error::{FileCause, FileError, Kind};
+use super::hardlink::Inodes;
 use super::root::Root;
 use crate::digest::Digest;
 use crate::path::RelPath;
@@ -61,6 +64,8 @@ pub struct Area<'r> {
     own: RelPath,
     limits: AreaLimits,
     seen: Mutex<Seen>,
+    /// Made when the first file with several names is met.
+    inodes: OnceLock<Inodes>,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +96,7 @@ impl<'r> Area<'r> {
             own,
             limits,
             seen: Mutex::default(),
+            inodes: OnceLock::new(),
         }
     }
 
@@ -200,6 +206,9 @@ impl<'r> Area<'r> {
     fn read_real(&self, asked: &RelPath, real: &RelPath) -> Result<Arc<[u8]>, FileError> {
         let fd = self.root.open_file(real)?;
         let stat = self.root.stat_of(&fd, real)?;
+        if stat.st_nlink > 1 {
+            self.check_hard_links(asked, &stat)?;
+        }
         let many = |what, max| FileError::new(asked.to_string(), FileCause::Many { what, max });
         let left = self.limits.total_bytes.saturating_sub(self.seen().bytes);
         let bytes = match self
@@ -225,6 +234,27 @@ impl<'r> Area<'r> {
         seen.bytes += file.bytes.len() as u64;
         let kept = seen.files.entry(real.clone()).or_insert(file);
         Ok(kept.bytes.clone())
+    }
+
+    /// Refuses a file unless every name it has lies in the area.
+    fn check_hard_links(&self, asked: &RelPath, stat: &Stat) -> Result<(), FileError> {
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(());
+        }
+        let names = self.inodes.get_or_init(|| Inodes::under(self.root)).names(
+            self.root,
+            stat.st_dev,
+            stat.st_ino,
+        )?;
+        let other = names.iter().find(|n| !self.allows(n));
+        if other.is_none() && names.len() as u64 >= stat.st_nlink {
+            return Ok(());
+        }
+        let other = other.map(RelPath::to_string);
+        Err(FileError::new(
+            asked.to_string(),
+            FileCause::HardLink { other },
+        ))
     }
 
     /// Every file read so far, by its real path.

@@ -1,9 +1,13 @@
-//! Opening a path below a directory with no symbolic link on the way.
+//! Opening a path below a directory with no symbolic link on the way, and
+//! reading a directory's names.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, statat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat, openat2, statat,
+};
 use rustix::io::Errno;
 
 use super::error::Kind;
@@ -11,6 +15,9 @@ use super::error::Kind;
 /// How often `openat2` is asked again when it answers that the tree was being
 /// renamed under it (`EAGAIN`).
 const RACES_MAX: usize = 16;
+
+/// Bytes of names asked for at once: some hundred names.
+const LIST_BUFFER: usize = 8 << 10;
 
 /// Set once the kernel said that it has no `openat2` (before Linux 5.6, or a
 /// sandbox that filters it).
@@ -87,6 +94,43 @@ fn open_by_walking(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<Own
         held = Some(next);
     }
     held.ok_or(Errno::INVAL)
+}
+
+/// A name in a directory as the kernel lists it.
+pub(super) struct Listed {
+    pub(super) name: Vec<u8>,
+    pub(super) kind: Kind,
+    pub(super) inode: u64,
+}
+
+/// The names in an open directory, unsorted, without `.` and `..`; stops with
+/// `None` once there are more than `max`.
+pub(super) fn names(dir: BorrowedFd<'_>, max: usize) -> Result<Option<Vec<Listed>>, Errno> {
+    let mut buffer = [MaybeUninit::uninit(); LIST_BUFFER];
+    let mut raw = RawDir::new(dir, &mut buffer);
+    let mut out = Vec::new();
+    while let Some(entry) = raw.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") {
+            continue;
+        }
+        if out.len() == max {
+            return Ok(None);
+        }
+        out.push(Listed {
+            name: name.to_vec(),
+            kind: kind_of(entry.file_type()),
+            inode: entry.ino(),
+        });
+    }
+    for entry in out.iter_mut().filter(|e| e.kind == Kind::Unknown) {
+        // Some file systems do not say the kind with the name.
+        if let Ok(stat) = statat(dir, entry.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+            entry.kind = kind_of(FileType::from_raw_mode(stat.st_mode));
+        }
+    }
+    Ok(Some(out))
 }
 
 /// Does it again when a signal came in between.

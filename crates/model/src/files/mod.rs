@@ -16,10 +16,16 @@ mod beneath;
 
 mod root;
 
+mod hardlink;
+
 mod area;
-mod publish;
-mod sweep;
 mod tree;
+
+mod sweep;
+
+mod place;
+
+mod publish;
 mod write;
 
 pub use area::{Area, AreaLimits, SourceFile};

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 
 use super::SYMLINKS_MAX;
@@ -141,7 +141,7 @@ impl Root {
         }
     }
 
-    fn open_at(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FileError> {
+    pub(super) fn open_at(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, FileError> {
         beneath::open(self.fd(), path.as_str(), flags)
             .map_err(|e| FileError::io(self.shown(path), Step::Open, e))
     }
@@ -188,30 +188,7 @@ impl Root {
             return Err(FileError::new(self.shown(path), FileCause::NotFile(kind)));
         }
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let large = |size| FileError::new(self.shown(path), FileCause::Large { size, max });
-        if size > max {
-            return Err(large(size));
-        }
-        // One byte over the limit is asked for, so that a file that grew is noticed.
-        let most = usize::try_from(max.saturating_add(READ_AHEAD)).unwrap_or(usize::MAX);
-        let first = usize::try_from(size.saturating_add(READ_AHEAD)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; first.min(most)];
-        let mut len = 0;
-        loop {
-            if len == bytes.len() {
-                if len == most {
-                    return Err(large(len as u64));
-                }
-                bytes.resize(len.saturating_mul(2).max(READ_STEP).min(most), 0);
-            }
-            let n = retry(|| rustix::io::read(fd, &mut bytes[len..]))
-                .map_err(|e| FileError::io(self.shown(path), Step::Read, e))?;
-            if n == 0 {
-                bytes.truncate(len);
-                return Ok(bytes);
-            }
-            len += n;
-        }
+        read_open(fd, size, max).map_err(|cause| FileError::new(self.shown(path), cause))
     }
 
     /// What a path names; `None` if nothing. A link at its end is a link; one
@@ -237,35 +214,21 @@ impl Root {
 
     /// As [`Root::list`], but refuses once there are more than `max` names.
     pub(super) fn list_most(&self, path: &RelPath, max: usize) -> Result<Vec<Entry>, FileError> {
-        let fail = |step| move |e| FileError::io(self.shown(path), step, e);
         let fd = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let mut out = Vec::new();
-        for entry in Dir::new(fd).map_err(fail(Step::List))? {
-            let entry = entry.map_err(fail(Step::List))?;
-            let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
-            }
-            if out.len() == max {
-                return Err(FileError::new(
-                    self.shown(path),
-                    FileCause::Many {
-                        what: "names in a directory",
-                        max: max as u64,
-                    },
-                ));
-            }
-            out.push(Entry {
-                name: EntryName::new(name),
-                kind: kind_of(entry.file_type()),
-            });
-        }
-        // Some file systems do not say the kind with the name.
-        for entry in out.iter_mut().filter(|e| e.kind == Kind::Unknown) {
-            if let Some(below) = entry.name.as_str().and_then(|n| path.join(n).ok()) {
-                entry.kind = self.kind(&below)?.unwrap_or(Kind::Unknown);
-            }
-        }
+        let names = beneath::names(fd.as_fd(), max)
+            .map_err(|e| FileError::io(self.shown(path), Step::List, e))?
+            .ok_or_else(|| {
+                let what = "names in a directory";
+                let max = max as u64;
+                FileError::new(self.shown(path), FileCause::Many { what, max })
+            })?;
+        let mut out: Vec<Entry> = names
+            .into_iter()
+            .map(|n| Entry {
+                name: EntryName(n.name),
+                kind: n.kind,
+            })
+            .collect();
         out.sort_unstable();
         Ok(out)
     }
@@ -329,5 +292,36 @@ impl Root {
             );
         }
         Ok(here)
+    }
+}
+
+/// Reads an open regular file, once, to its end: at most `max` bytes, of which
+/// `size` are expected.
+pub(super) fn read_open(fd: &OwnedFd, size: u64, max: u64) -> Result<Vec<u8>, FileCause> {
+    if size > max {
+        return Err(FileCause::Large { size, max });
+    }
+    // One byte over the limit is asked for, so that a file that grew is noticed.
+    let most = usize::try_from(max.saturating_add(READ_AHEAD)).unwrap_or(usize::MAX);
+    let first = usize::try_from(size.saturating_add(READ_AHEAD)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; first.min(most)];
+    let mut len = 0;
+    loop {
+        if len == bytes.len() {
+            if len == most {
+                let size = len as u64;
+                return Err(FileCause::Large { size, max });
+            }
+            let more = len.saturating_mul(2).max(READ_STEP).min(most);
+            bytes.resize(more, 0);
+        }
+        let step = Step::Read;
+        let n = retry(|| rustix::io::read(fd, &mut bytes[len..]))
+            .map_err(|errno| FileCause::Io { step, errno })?;
+        if n == 0 {
+            bytes.truncate(len);
+            return Ok(bytes);
+        }
+        len += n;
     }
 }
