@@ -26,6 +26,10 @@ pub mod schema;
 pub mod policy;
 pub mod secret_refs;
 
-pub mod seal;
+pub mod sealed;
 
 pub mod report;
+
+pub mod open;
+
+pub mod seal;

@@ -19,6 +19,10 @@ pub const FILE_NAME: &str = "MANIFEST.json";
 /// The format that this program writes, and the newest it reads.
 pub const FORMAT: u64 = 1;
 
+/// The Kubernetes version that objects are checked against where nothing says
+/// another one.
+pub const KUBERNETES_DEFAULT: &str = "1.36";
+
 /// The longest MANIFEST.json that is read: a real one has 800 bytes.
 pub const BYTES_MAX: usize = 1 << 20;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::finding::Finding;
 
-use crate::seal::Package;
+use crate::sealed::Package;
 
 /// What a line says, by its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,28 +10,12 @@ use model::name::Namespace;
 use model::object::Object;
 use model::version::PackageName;
 
-use crate::checksums::{self, Checksums, PackageDigest};
+use crate::checksums::{Checksums, PackageDigest};
 use crate::deploy_script;
-use crate::manifest::{self, Consign, FORMAT, Git, Manifest};
-
-/// Mode of a published file.
-pub const FILE_MODE: u32 = 0o444;
-
-/// Mode of the published script.
-pub const SCRIPT_MODE: u32 = 0o555;
-
-/// Mode of the published directories.
-pub const DIRECTORY_MODE: u32 = 0o755;
-
-/// The six files, in the order the specification lists and reports them.
-pub const FILES: [&str; 6] = [
-    manifest::FILE_NAME,
-    "manifests/all.yaml",
-    "images.txt",
-    "secrets.env.enc",
-    deploy_script::FILE_NAME,
-    checksums::FILE_NAME,
-];
+use crate::images;
+use crate::manifest::{Consign, FORMAT, Git, Manifest};
+use crate::open::{BashSyntax, OpenOptions, open};
+use crate::sealed::{FILES, Package};
 
 /// What a package is made of.
 #[derive(Debug, Clone)]
@@ -60,64 +44,11 @@ pub struct Draft {
     pub secrets_ref: String,
 }
 
-/// A package whose checksums hold: its own bytes, and what they say.
-#[derive(Debug, Clone)]
-pub struct Package {
-    /// What MANIFEST.json says.
-    pub manifest: Manifest,
-    /// The objects of manifests/all.yaml, in its order.
-    pub objects: Vec<Object>,
-    /// The references of images.txt.
-    pub images: BTreeSet<ImageRef>,
-    digest: PackageDigest,
-    files: BTreeMap<&'static str, Arc<[u8]>>,
-}
-
-/// A file to publish.
-#[derive(Debug, Clone, Copy)]
-pub struct PackageFile<'a> {
-    /// Where in the package.
-    pub path: &'static str,
-    /// Its bytes.
-    pub bytes: &'a [u8],
-    /// Its mode.
-    pub mode: u32,
-}
-
-impl Package {
-    /// Client and version.
-    pub fn name(&self) -> PackageName {
-        self.manifest.name()
-    }
-
-    /// What names the package everywhere.
-    pub fn digest(&self) -> PackageDigest {
-        self.digest
-    }
-
-    /// The bytes of one of [`FILES`].
-    pub fn bytes(&self, path: &str) -> Option<&[u8]> {
-        self.files.get(path).map(AsRef::as_ref)
-    }
-
-    /// The six files, sorted by path bytes.
-    pub fn files(&self) -> impl Iterator<Item = PackageFile<'_>> {
-        self.files.iter().map(|(path, bytes)| PackageFile {
-            path,
-            bytes,
-            mode: if *path == deploy_script::FILE_NAME {
-                SCRIPT_MODE
-            } else {
-                FILE_MODE
-            },
-        })
-    }
-}
-
 /// Makes a package. Pure: the same draft gives the same bytes.
 ///
-/// Fails where the draft would not pass verification.
-pub fn seal(draft: Draft) -> Result<Package, Vec<Finding>> {
+/// Before it is handed out it is opened as any other package is, with these
+/// options: what would not pass verification is not made.
+pub fn seal(draft: Draft, options: &OpenOptions) -> Result<Package, Vec<Finding>> {
     let all = model::yaml::emit_all(draft.objects.iter().map(|object| &object.node))
         .map_err(|e| vec![bug(format!("manifests/all.yaml cannot be written: {e}"))])?;
     let manifest = Manifest {
@@ -139,14 +70,7 @@ pub fn seal(draft: Draft) -> Result<Package, Vec<Finding>> {
     let manifest_text = manifest
         .print()
         .map_err(|e| vec![bug(format!("MANIFEST.json cannot be written: {e}"))])?;
-    let images: String = draft
-        .images
-        .iter()
-        .map(ToString::to_string)
-        .collect::<BTreeSet<_>>()
-        .iter()
-        .flat_map(|image| [image, "\n"])
-        .collect();
+    let images = images::list::print(&draft.images);
     let mut files: BTreeMap<&'static str, Arc<[u8]>> = BTreeMap::new();
     let [
         manifest_path,
@@ -166,13 +90,13 @@ pub fn seal(draft: Draft) -> Result<Package, Vec<Finding>> {
         .print();
     let digest = PackageDigest::of(list.as_bytes());
     files.insert(checksums_path, list.into_bytes().into());
-    Ok(Package {
-        manifest,
-        objects: draft.objects,
-        images: draft.images,
-        digest,
-        files,
-    })
+    let package = Package::new(manifest, draft.objects, draft.images, digest, files);
+    let report = open(&package.tree(), options).finish(&BashSyntax::Absent);
+    if report.passed() {
+        Ok(package)
+    } else {
+        Err(report.findings)
+    }
 }
 
 fn bug(why: String) -> Finding {

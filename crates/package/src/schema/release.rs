@@ -68,6 +68,23 @@ impl Release {
         }
     }
 
+    /// The release there are schemas for that is nearest to this one; the
+    /// newest where the text is no version.
+    ///
+    /// ```
+    /// use package::schema::Release;
+    /// assert_eq!(Release::nearest("1.20").to_string(), "1.33");
+    /// assert_eq!(Release::nearest("1.35"), Release::parse("1.35").unwrap());
+    /// ```
+    pub fn nearest(text: &str) -> Self {
+        let minor = text
+            .strip_prefix('v')
+            .unwrap_or(text)
+            .strip_prefix("1.")
+            .and_then(|rest| rest.split('.').next()?.parse::<u8>().ok());
+        Self(minor.unwrap_or(Self::LAST).clamp(Self::FIRST, Self::LAST))
+    }
+
     /// The number after `1.`.
     pub(super) fn minor(self) -> u8 {
         self.0
