@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod deploy_script;
 
 pub mod object_path;
+mod place;
 
 pub mod lists;
 pub mod pod_spec;

@@ -56,6 +56,14 @@ impl ObjectPath {
         keys.iter().fold(self.clone(), |path, key| path.key(key))
     }
 
+    /// This path followed by another.
+    #[must_use]
+    pub fn join(&self, tail: &Self) -> Self {
+        let mut steps = self.0.clone();
+        steps.extend(tail.0.iter().cloned());
+        Self(steps)
+    }
+
     /// The steps, outermost first.
     pub fn steps(&self) -> &[Step] {
         &self.0
@@ -102,5 +110,101 @@ impl fmt::Display for ObjectPath {
             }
         }
         Ok(())
+    }
+}
+
+/// A path that is being walked: borrows its keys, and becomes an
+/// [`ObjectPath`] only where something is found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trail<'a>(Vec<Stride<'a>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stride<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Trail<'a> {
+    /// Goes into a key's value; [`Trail::leave`] goes back.
+    pub(crate) fn enter_key(&mut self, key: &'a str) {
+        self.0.push(Stride::Key(key));
+    }
+
+    /// Goes into an item.
+    pub(crate) fn enter_item(&mut self, index: usize) {
+        self.0.push(Stride::Index(index));
+    }
+
+    /// Goes back one step.
+    pub(crate) fn leave(&mut self) {
+        self.0.pop();
+    }
+
+    /// Whether it is these keys.
+    pub(crate) fn is(&self, keys: &[&str]) -> bool {
+        self.0.len() == keys.len()
+            && self
+                .0
+                .iter()
+                .zip(keys)
+                .all(|(step, key)| *step == Stride::Key(key))
+    }
+
+    /// The path.
+    pub(crate) fn path(&self) -> ObjectPath {
+        ObjectPath(
+            self.0
+                .iter()
+                .map(|step| match step {
+                    Stride::Key(key) => Step::Key((*key).to_owned()),
+                    Stride::Index(index) => Step::Index(*index),
+                })
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_print_as_people_write_them() {
+        let path = ObjectPath::root()
+            .keys(&["metadata", "annotations", "deployment.version"])
+            .index(2)
+            .key("a");
+        assert_eq!(
+            path.to_string(),
+            r#"metadata.annotations["deployment.version"][2].a"#
+        );
+        assert_eq!(ObjectPath::root().to_string(), ".");
+    }
+
+    #[test]
+    fn a_path_leads_to_its_node_and_nowhere_else() {
+        let mut node = Node::map();
+        node.as_map_mut()
+            .unwrap()
+            .set("a", Node::seq(vec![Node::str("x"), Node::map()]));
+        let path = ObjectPath::root().key("a").index(1);
+        assert_eq!(path.get(&node), Some(&Node::map()));
+        *path.get_mut(&mut node).unwrap() = Node::str("y");
+        assert_eq!(path.get(&node).and_then(Node::as_str), Some("y"));
+        assert!(path.index(0).get(&node).is_none());
+        assert!(ObjectPath::root().key("b").get(&node).is_none());
+        assert_eq!(path.parent(), Some(ObjectPath::root().key("a")));
+    }
+
+    #[test]
+    fn a_trail_is_the_path_it_went() {
+        let mut trail = Trail::default();
+        trail.enter_key("a");
+        trail.enter_key("b");
+        assert!(trail.is(&["a", "b"]));
+        trail.leave();
+        trail.enter_item(3);
+        assert_eq!(trail.path(), ObjectPath::root().key("a").index(3));
+        assert!(!trail.is(&["a", "b"]));
     }
 }

@@ -7,6 +7,8 @@
 
 pub mod rules;
 
+mod parts;
+
 pub mod find;
 pub mod list;
 pub mod lock;
@@ -18,7 +20,7 @@ pub use compare::compare;
 pub use find::{Form, Found, FoundImage, find};
 pub use lock::{ImageLock, Locked};
 pub use pin::{Pinned, pin};
-pub use rules::{FieldRule, ImageRules};
+pub use rules::{FieldPattern, FieldPatternError, FieldRule, ImageRules};
 
 /// Who made a package; those that the specification's scripts made are read
 /// with more patience.
