@@ -394,9 +394,9 @@ mod tests {
         assert!(items[1].is_null());
         assert_eq!(items[0], items[2]);
 
-        let mut none = Node::map();
-        put(&FieldSpec::any("items[]/labels", Create::Yes), &mut none).unwrap();
-        assert_eq!(none, Node::map());
+        let mut empty = Node::map();
+        put(&FieldSpec::any("items[]/labels", Create::Yes), &mut empty).unwrap();
+        assert_eq!(empty, Node::map());
     }
 
     #[test]
