@@ -8,25 +8,15 @@
 
 mod release;
 
+mod data;
+mod scalar;
+mod walk;
+
+mod builtin;
+mod custom;
+
+mod check;
+
+pub use check::{Schemas, check, scope};
 pub use release::{Release, Scope};
-
-use model::finding::Finding;
-use model::object::{Gvk, Object};
-
-/// Everything wrong with the objects, in their order, each with its document's
-/// path and the line of the offending field.
-///
-/// Findings are of class [`Usage`](model::finding::Class::Usage): a document
-/// is not valid. The last finding is of severity
-/// [`Info`](model::finding::Severity::Info), code `schema-none`, and counts
-/// the objects that no schema is known for, if there are any.
-pub fn check(release: Release, objects: &[Object]) -> Vec<Finding> {
-    let _ = (release, objects);
-    Vec::new()
-}
-
-/// Whether objects of a built-in kind live in a namespace.
-pub fn scope(release: Release, gvk: &Gvk) -> Scope {
-    let _ = (release, gvk);
-    Scope::Unknown
-}
+pub use walk::FINDINGS;
