@@ -33,8 +33,8 @@ impl Limits {
     /// manifests is larger, and a tree of this size stays below 4 GiB.
     pub const BYTES: usize = 64 << 20;
     /// Kubernetes' own schemas nest 20 deep, custom ones 40; composing,
-    /// printing and dropping 200 levels fits any thread's stack.
-    pub const DEPTH: usize = 200;
+    /// printing and dropping 250 levels fits any thread's stack.
+    pub const DEPTH: usize = 250;
     /// The densest text of [`Self::BYTES`] bytes is refused before it takes
     /// a gigabyte; 5000 large deployments have a million nodes.
     pub const NODES: usize = 8_000_000;
