@@ -7,4 +7,5 @@
 pub mod process;
 
 pub mod bash;
+pub mod credential_helper;
 pub mod git;
