@@ -76,6 +76,13 @@ mod tests {
         count.add("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s");
         count.add("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out");
         count.add("test a ... ok");
-        assert_eq!(count, Count { passed: 5, failed: 4, ignored: 1 });
+        assert_eq!(
+            count,
+            Count {
+                passed: 5,
+                failed: 4,
+                ignored: 1
+            }
+        );
     }
 }
