@@ -4,3 +4,9 @@
 //! and gone when the test is over, however it ends.
 
 pub mod process;
+
+pub mod tools;
+
+pub mod https;
+
+pub mod apiserver;
