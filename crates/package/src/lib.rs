@@ -13,8 +13,10 @@ pub mod manifest;
 
 pub mod deploy_script;
 
+mod names;
 pub mod object_path;
 mod place;
+mod sensitive;
 
 pub mod lists;
 pub mod pod_spec;
