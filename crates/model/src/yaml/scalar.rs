@@ -55,11 +55,10 @@ pub(super) fn scalar(
         ScalarStyle::Literal => Style::Literal,
         ScalarStyle::Folded => Style::Folded,
     };
-    let plain = style == Style::Plain;
     let tag = match asked(tag) {
         Asked::Core(tag) => tag,
         Asked::Foreign => Tag::Str,
-        Asked::Nothing if !plain => Tag::Str,
+        Asked::Nothing if style != Style::Plain => Tag::Str,
         Asked::Nothing if text == "<<" => Tag::Merge,
         Asked::Nothing => tag_of(&number::resolve(&text, dialect)),
     };
@@ -70,12 +69,8 @@ pub(super) fn scalar(
     };
     match dialect {
         Dialect::V3 => {
-            if scalar.tag == Tag::Null && scalar.text.is_empty() {
-                scalar.style = if in_flow && plain {
-                    Style::Single
-                } else {
-                    Style::Plain
-                };
+            if in_flow && scalar.tag == Tag::Null && scalar.text.is_empty() {
+                scalar.style = Style::Single;
             }
         }
         Dialect::V2 => as_json(&mut scalar)?,

@@ -285,9 +285,11 @@ pub fn set_scalar(node: &mut Node, text: &str, tag: Tag) -> Result<(), FieldErro
 /// a plain one becomes whatever the new text reads as: the name `e5` with the
 /// prefix `1` is a number, as with kustomize.
 pub fn set_text(node: &mut Node, text: &str) -> Result<(), FieldError> {
-    let tag = match scalar_of(node)?.style {
-        Style::Plain => plain_tag(text),
-        _ => Tag::Str,
+    let old = scalar_of(node)?;
+    let tag = if old.style == Style::Plain || old.tag == Tag::Null {
+        plain_tag(text)
+    } else {
+        Tag::Str
     };
     set_scalar(node, text, tag)
 }

@@ -137,7 +137,8 @@ impl Name {
         if name.chars().all(is_plain) {
             return Ok(Self::Plain(name.chars().collect()));
         }
-        let whole = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$");
+        let pattern = literal_braces(name);
+        let whole = format!("^{pattern}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$");
         Regex::new(&whole)
             .map(Self::Pattern)
             .map_err(|e| TransformError::ImagePattern {
@@ -163,6 +164,29 @@ impl Name {
     }
 }
 
+/// The pattern with every brace escaped that does not hold a repetition: those
+/// are ordinary characters in Go's regular expressions, and an error here.
+fn literal_braces(pattern: &str) -> String {
+    let is_repetition = |rest: &str| {
+        let Some((inside, _)) = rest.split_once('}') else {
+            return false;
+        };
+        let (low, high) = inside.split_once(',').unwrap_or((inside, ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        !low.is_empty() && digits(low) && digits(high)
+    };
+    let mut out = String::with_capacity(pattern.len() + 4);
+    let mut escaped = false;
+    for (at, c) in pattern.char_indices() {
+        if c == '{' && !escaped && !is_repetition(&pattern[at + 1..]) {
+            out.push('\\');
+        }
+        out.push(c);
+        escaped = c == '\\' && !escaped;
+    }
+    out
+}
+
 /// Whether this is nothing, `:tag`, `@sha256:digest` or both, as loosely as
 /// kustomize reads them.
 fn is_tag_and_digest(text: &str) -> bool {
@@ -174,5 +198,71 @@ fn is_tag_and_digest(text: &str) -> bool {
     match rest.strip_prefix("@sha256:") {
         Some(digest) => digest.chars().all(is_word),
         None => rest.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_split_after_its_registry() {
+        for (image, parts) in [
+            ("nginx", ("nginx", "", "")),
+            ("nginx:1", ("nginx", "1", "")),
+            ("nginx@sha256:0", ("nginx", "", "sha256:0")),
+            ("nginx:1@sha256:0", ("nginx", "1", "sha256:0")),
+            ("host:5000/a/b", ("host:5000/a/b", "", "")),
+            ("host:5000/a:1@d:0", ("host:5000/a", "1", "d:0")),
+        ] {
+            assert_eq!(split(image), parts, "{image}");
+        }
+    }
+
+    #[test]
+    fn plain_names_fit_as_their_pattern_would() {
+        let names = ["nginx", "a.b/c", "r:5000/x", "n_x-y"];
+        let images = [
+            "nginx",
+            "nginx:1",
+            "nginx:",
+            "nginx:1@sha256:0",
+            "nginx@sha256:",
+            "nginx@md5:0",
+            "nginx:1/x",
+            "nginxx",
+            "a.b/c:v1",
+            "aXb/c",
+            "a\nb/c",
+            "aéb/c",
+            "r:5000/x@sha256:{d}",
+            "n_x-y:{tag}",
+        ];
+        for name in names {
+            let Name::Plain(plain) = Name::new(name).unwrap() else {
+                panic!("{name} is plain");
+            };
+            // A group changes nothing but makes it a pattern.
+            let pattern = Name::new(&format!("(?:{name})")).unwrap();
+            for image in images {
+                let plain = Name::Plain(plain.clone()).fits(image);
+                assert_eq!(plain, pattern.fits(image), "{name} {image}");
+            }
+        }
+    }
+
+    #[test]
+    fn braces_that_repeat_nothing_are_ordinary() {
+        assert_eq!(literal_braces("{A}/b"), r"\{A}/b");
+        assert_eq!(literal_braces("a{2}b{1,}c{0,3}"), "a{2}b{1,}c{0,3}");
+        assert_eq!(literal_braces(r"a\{2}{,3}"), r"a\{2}\{,3}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_pattern_is_refused() {
+        assert!(matches!(
+            Name::new("a(b"),
+            Err(TransformError::ImagePattern { .. })
+        ));
     }
 }
