@@ -11,4 +11,27 @@ pub mod resource;
 
 pub mod resmap;
 
+pub mod json6902;
+pub mod merge;
+
+pub mod selector;
+
 pub mod transform;
+
+mod decode;
+
+mod kustomization;
+
+mod load;
+mod source;
+
+mod generate;
+
+mod stages;
+
+mod accumulate;
+
+mod build;
+
+pub use build::{Options, Rendered, Reorder, build, print};
+pub use load::LoadRestrictor;

@@ -1,9 +1,11 @@
 //! An ordered set of resources with unique identities, and lookups in it that
 //! do not walk it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::resource::{ResId, Resource};
+use model::yaml::{Map, Node};
+
+use crate::resource::{Behavior, NameHash, ResId, Resource, text, text_map};
 
 /// Why a resource cannot be put in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +58,29 @@ impl Index {
             all.retain(|&other| other != at);
         }
     }
+}
+
+/// New data over old, as text whatever it was.
+fn merge_data(new: &mut Resource, old: &Resource) {
+    for key in ["data", "binaryData"] {
+        let mut merged = data(old, key);
+        merged.extend(data(new, key));
+        if let Some(map) = new.node_mut().as_map_mut() {
+            if merged.is_empty() {
+                map.remove(key);
+            } else {
+                map.set(key, text_map(&merged));
+            }
+        }
+    }
+}
+
+fn data(resource: &Resource, key: &str) -> BTreeMap<String, String> {
+    let map = resource.node().get(key).and_then(Node::as_map);
+    map.into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, value)| (key.to_owned(), text(Some(value)).to_owned()))
+        .collect()
 }
 
 /// Keeps the positions ascending and unique.
@@ -160,6 +185,45 @@ impl ResMap {
         other.items.into_iter().try_for_each(|r| self.append(r))
     }
 
+    /// Puts a generated one in, or over the one it is to change.
+    ///
+    /// Metadata is merged, name and namespace stay as they were; the digest
+    /// behind the name stays only if both ask for it.
+    pub fn absorb(&mut self, mut new: Resource) -> Result<(), ResMapError> {
+        let id = new.id();
+        let found = self.by_any_id(&id);
+        let at = match (found.as_slice(), new.behavior) {
+            ([], Behavior::Create) => return self.append(new),
+            ([], Behavior::Merge | Behavior::Replace) => return Err(ResMapError::Missing(id)),
+            ([_], Behavior::Create) => return Err(ResMapError::Exists(id)),
+            ([at], Behavior::Merge | Behavior::Replace) => *at,
+            _ => return Err(ResMapError::Several(id)),
+        };
+        self.change(at, |old| {
+            if new.behavior == Behavior::Merge {
+                merge_data(&mut new, old);
+            }
+            for key in ["labels", "annotations"] {
+                let mut merged = old.meta_map(key);
+                merged.extend(new.meta_map(key));
+                new.set_meta_map(key, &merged);
+            }
+            new.set_name(old.name());
+            new.set_namespace(old.namespace());
+            if old.name_hash == NameHash::No {
+                new.name_hash = NameHash::No;
+            }
+            new.previous = std::mem::take(&mut old.previous);
+            new.prefixes = std::mem::take(&mut old.prefixes);
+            new.suffixes = std::mem::take(&mut old.suffixes);
+            new.generated = old.generated;
+            new.behavior = old.behavior;
+            new.object.origin = std::mem::take(&mut old.object.origin);
+            *old = new;
+        });
+        Ok(())
+    }
+
     /// Keeps only those that pass.
     pub fn retain(&mut self, keep: impl FnMut(&Resource) -> bool) {
         let before = self.items.len();
@@ -169,18 +233,23 @@ impl ResMap {
         }
     }
 
-    /// Puts them in another order.
-    pub fn sort_by(&mut self, compare: impl FnMut(&Resource, &Resource) -> std::cmp::Ordering) {
-        self.index = None;
-        self.items.sort_by(compare);
+    /// Takes out those of which nothing is left, at these positions.
+    pub fn drop_empty(&mut self, positions: &[usize]) {
+        let is_empty = |at: &usize| self.items.get(*at).is_some_and(Resource::is_empty);
+        if positions.iter().any(is_empty) {
+            self.retain(|r| !r.is_empty());
+        }
     }
 
-    /// The first identity that more than one resource has.
-    pub fn collision(&self) -> Option<ResId> {
-        let mut seen = std::collections::HashSet::new();
-        self.items
-            .iter()
-            .map(Resource::id)
-            .find(|id| !seen.insert(id.clone()))
+    /// The positions of those that pass.
+    pub fn positions(&self, mut wanted: impl FnMut(&Resource) -> bool) -> Vec<usize> {
+        let all = self.items.iter().enumerate();
+        all.filter(|(_, r)| wanted(r)).map(|(at, _)| at).collect()
+    }
+
+    /// Puts them in the order of their keys.
+    pub fn sort_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&Resource) -> K) {
+        self.index = None;
+        self.items.sort_by_cached_key(key);
     }
 }

@@ -2,13 +2,13 @@
 //! remembers of them.
 //!
 //! Where kustomize keeps its memory in annotations of the object itself, it is
-//! kept beside the object here. [`Resource::touched`] stands for the one
-//! visible trace that leaves: metadata whose annotations were rewritten.
+//! kept beside the object here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use model::object::{Gvk, Object};
-use model::yaml::{Content, Node};
+use model::yaml::{Content, Entry, Map, Node};
 
 use crate::scope;
 
@@ -128,6 +128,16 @@ pub enum NameHash {
     Yes,
 }
 
+/// Whether a generator made an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generated {
+    /// No, it was read.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
+}
+
 /// An object and what the build remembers of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
@@ -139,13 +149,12 @@ pub struct Resource {
     pub prefixes: Vec<String>,
     /// The suffixes it got, innermost first.
     pub suffixes: Vec<String>,
+    /// Whether a generator made it.
+    pub generated: Generated,
     /// What it does to one that is there already, when generated.
     pub behavior: Behavior,
     /// Whether its name gets a digest.
     pub name_hash: NameHash,
-    /// Whether its annotations count as rewritten: they are then normalised
-    /// (values are text, an empty map goes away) at the end of the build.
-    pub touched: bool,
 }
 
 impl Resource {
@@ -156,9 +165,9 @@ impl Resource {
             previous: Vec::new(),
             prefixes: Vec::new(),
             suffixes: Vec::new(),
+            generated: Generated::No,
             behavior: Behavior::Create,
             name_hash: NameHash::No,
-            touched: false,
         }
     }
 
@@ -242,14 +251,12 @@ impl Resource {
             name: id.name,
             scope: id.scope,
         });
-        self.touched = true;
     }
 
     /// Remembers a prefix (an empty one is none).
     pub fn add_prefix(&mut self, prefix: &str) {
         if !prefix.is_empty() {
             self.prefixes.push(prefix.to_owned());
-            self.touched = true;
         }
     }
 
@@ -257,7 +264,6 @@ impl Resource {
     pub fn add_suffix(&mut self, suffix: &str) {
         if !suffix.is_empty() {
             self.suffixes.push(suffix.to_owned());
-            self.touched = true;
         }
     }
 
@@ -281,7 +287,29 @@ impl Resource {
         }
     }
 
-    fn set_meta(&mut self, key: &str, value: Node) {
+    /// The labels or the annotations, as text, whatever scalars they are.
+    pub fn meta_map(&self, key: &str) -> BTreeMap<String, String> {
+        raw_map(self.node().at_path(&["metadata", key]))
+    }
+
+    /// Writes the labels or the annotations, all as text and sorted; none of
+    /// them take the key out.
+    pub fn set_meta_map(&mut self, key: &str, entries: &BTreeMap<String, String>) {
+        if entries.is_empty() {
+            if let Some(meta) = self
+                .node_mut()
+                .get_mut("metadata")
+                .and_then(Node::as_map_mut)
+            {
+                meta.remove(key);
+            }
+        } else {
+            self.set_meta(key, text_map(entries));
+        }
+    }
+
+    /// Sets a key of `metadata`, which is made when missing.
+    pub fn set_meta(&mut self, key: &str, value: Node) {
         let node = self.node_mut();
         if node.get("metadata").is_none_or(|m| m.as_map().is_none())
             && let Some(map) = node.as_map_mut()
@@ -306,6 +334,25 @@ impl Resource {
     pub fn describe(&self) -> String {
         self.object.to_string()
     }
+}
+
+/// The scalars of a map as text, null as it is written.
+pub fn raw_map(node: Option<&Node>) -> BTreeMap<String, String> {
+    let entries = node.and_then(Node::as_map).into_iter().flat_map(Map::iter);
+    entries
+        .map(|(key, value)| {
+            let text = value.as_scalar().map_or("", |s| s.text.as_str());
+            (key.to_owned(), text.to_owned())
+        })
+        .collect()
+}
+
+/// A map of texts.
+pub fn text_map(entries: &BTreeMap<String, String>) -> Node {
+    let entries = entries
+        .iter()
+        .map(|(key, value)| Entry::new(key.as_str(), Node::str(value.as_str())));
+    Node::new(Content::Map(Map(entries.collect())))
 }
 
 /// The text of any scalar but null; empty for everything else.

@@ -254,9 +254,11 @@ impl Root {
         let mut links = 0;
         while let Some(name) = todo.pop() {
             if name == ".." {
-                here = here
-                    .parent()
-                    .ok_or_else(|| outside(self.path.join("..").display().to_string()))?;
+                here = here.parent().ok_or_else(|| {
+                    let above = self.path.parent().unwrap_or("..".as_ref());
+                    let rest: Vec<&str> = todo.iter().rev().map(String::as_str).collect();
+                    outside(above.join(rest.join("/")).display().to_string())
+                })?;
                 continue;
             }
             let next = here

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, Span, StrInput};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use super::anchors::{Anchors, Size};
 use super::error::{YamlError, YamlErrorKind};
@@ -94,6 +94,9 @@ impl<'a> Composer<'a> {
             let at = self.mark(&span);
             let (node, size, anchor) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
+                    // The parser writes `~` where nothing is.
+                    let nothing = style == ScalarStyle::Plain && span.is_empty();
+                    let text = if nothing { "".into() } else { text };
                     let in_flow = open.last().is_some_and(|o| o.flow);
                     let scalar = scalar::scalar(text, style, tag.as_deref(), in_flow, self.dialect)
                         .map_err(|kind| self.error(at, kind))?;
@@ -125,6 +128,9 @@ impl<'a> Composer<'a> {
                         .expand(id, self.parsed)
                         .map_err(|kind| self.error(at, kind))?;
                     node.at = at;
+                    if open.last().is_some_and(Open::merges) && node.as_map().is_none() {
+                        return Err(self.error(at, merge_takes()));
+                    }
                     self.hold(size.nodes, at)?;
                     if open.len() + size.depth > self.limits.depth {
                         return Err(self.error(at, too_deep(self.limits.depth)));
@@ -245,6 +251,17 @@ impl<'a> Composer<'a> {
 type Wrong = (Mark, YamlErrorKind);
 
 impl Open {
+    /// Whether the value of a merge key comes next.
+    fn merges(&self) -> bool {
+        matches!(
+            &self.content,
+            OpenContent::Map {
+                key: Some((_, Tag::Merge, _)),
+                ..
+            }
+        )
+    }
+
     fn take(&mut self, node: Node, dialect: Dialect) -> Result<(), Wrong> {
         match &mut self.content {
             OpenContent::Seq(items) => items.push(node),
@@ -350,8 +367,7 @@ fn merge_v2(entries: Vec<Entry>) -> Result<Vec<Entry>, Wrong> {
 fn sources(merge: Entry) -> Result<Vec<Map>, Wrong> {
     let at = merge.value.at;
     if !Anchors::can_merge(&merge.value) {
-        let kind = YamlErrorKind::Merge("`<<` takes a map, or a list of maps".to_owned());
-        return Err((at, kind));
+        return Err((at, merge_takes()));
     }
     Ok(match merge.value.content {
         Content::Map(map) => vec![map],
@@ -364,6 +380,10 @@ fn sources(merge: Entry) -> Result<Vec<Map>, Wrong> {
             .collect(),
         Content::Scalar(_) => Vec::new(),
     })
+}
+
+fn merge_takes() -> YamlErrorKind {
+    YamlErrorKind::Merge("`<<` takes a map, or a list of maps".to_owned())
 }
 
 fn too_deep(limit: usize) -> YamlErrorKind {

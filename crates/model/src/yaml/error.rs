@@ -71,6 +71,9 @@ pub enum EmitErrorKind {
     /// A key that is a number, a boolean or null.
     #[error("key `{0}` is not a string; put it in quotes")]
     KeyNotString(String),
+    /// The key `<<`, which readers take for something else.
+    #[error("key `<<` would be read as a merge; rename it")]
+    MergeKey,
     /// A number JSON cannot hold.
     #[error("`{0}` cannot be written as JSON; put it in quotes or use a number")]
     NotFinite(String),

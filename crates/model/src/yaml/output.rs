@@ -34,6 +34,7 @@ pub(super) fn output(scalar: &Scalar, at: Mark, indent: usize) -> Result<Output<
         Tag::Str | Tag::Merge => Cow::Borrowed(text),
         // Nothing within braces: go-yaml v3 prints it as an empty string.
         Tag::Null if scalar.style == Style::Single && text.is_empty() => Cow::Borrowed(""),
+        Tag::Null if number::resolve(text, Dialect::V3) != Value::Null => return fail(wrong()),
         Tag::Null => return Ok(Output::Plain(Cow::Borrowed("null"))),
         Tag::Bool => match number::boolean(text) {
             Some(true) => return Ok(Output::Plain(Cow::Borrowed("true"))),
@@ -74,6 +75,12 @@ pub(super) fn check_entries(map: &Map, root: bool) -> Result<(), EmitError> {
             return Err(EmitError {
                 at: entry.at,
                 kind: EmitErrorKind::KeyNotString(entry.key.clone()),
+            });
+        }
+        if entry.key == "<<" {
+            return Err(EmitError {
+                at: entry.at,
+                kind: EmitErrorKind::MergeKey,
             });
         }
         check_characters(&entry.key, entry.at)?;

@@ -55,10 +55,11 @@ pub(super) fn scalar(
         ScalarStyle::Literal => Style::Literal,
         ScalarStyle::Folded => Style::Folded,
     };
+    let plain = style == Style::Plain;
     let tag = match asked(tag) {
         Asked::Core(tag) => tag,
         Asked::Foreign => Tag::Str,
-        Asked::Nothing if style != Style::Plain => Tag::Str,
+        Asked::Nothing if !plain => Tag::Str,
         Asked::Nothing if text == "<<" => Tag::Merge,
         Asked::Nothing => tag_of(&number::resolve(&text, dialect)),
     };
@@ -69,8 +70,12 @@ pub(super) fn scalar(
     };
     match dialect {
         Dialect::V3 => {
-            if in_flow && scalar.tag == Tag::Null && scalar.text.is_empty() {
-                scalar.style = Style::Single;
+            if scalar.tag == Tag::Null && scalar.text.is_empty() {
+                scalar.style = if in_flow && plain {
+                    Style::Single
+                } else {
+                    Style::Plain
+                };
             }
         }
         Dialect::V2 => as_json(&mut scalar)?,

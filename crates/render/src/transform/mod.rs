@@ -18,4 +18,10 @@ pub mod namespace;
 pub mod prefix_suffix;
 pub mod replicas;
 
+pub mod finish;
+pub mod follow_names;
+pub mod name_hash;
+pub mod patch;
+pub mod sort;
+
 pub use error::TransformError;

@@ -1,0 +1,249 @@
+//! Go programs the tests need, built once and kept.
+//!
+//! Each comes from a wrapper module in `servers/`, whose `go.mod` and `go.sum`
+//! pin every source. They are built into
+//! `${CONSIGN_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/consign-test}`, in a
+//! directory named by the hash of those files and of how they are built, so
+//! that a change builds anew and nothing else does.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest as _, Sha256};
+
+/// A program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// etcd, for the API server.
+    Etcd,
+    /// The API server of Kubernetes 1.36.
+    KubeApiserver,
+    /// kubectl of the same release.
+    Kubectl,
+    /// kustomize v5.5.0.
+    Kustomize,
+    /// The registry of distribution v3.
+    Registry,
+}
+
+/// How a program is built.
+struct Recipe {
+    /// The wrapper module, a directory of `servers/`.
+    module: &'static str,
+    /// The Go package.
+    package: &'static str,
+    /// The program's name.
+    binary: &'static str,
+    /// What the linker writes into it.
+    linker: &'static str,
+    /// Whether a developer's own, in `KUBEBUILDER_ASSETS`, will do.
+    asset: bool,
+}
+
+/// Without these the programs call themselves v0.0.0, and clients complain.
+const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3 \
+     -X k8s.io/component-base/version.gitMajor=1 \
+     -X k8s.io/component-base/version.gitMinor=36";
+
+impl Tool {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::Kubectl,
+        Self::Kustomize,
+        Self::Registry,
+    ];
+
+    fn recipe(self) -> Recipe {
+        let (module, package, binary, linker, asset) = match self {
+            Self::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "etcd", "", true),
+            Self::KubeApiserver => (
+                "kubernetes",
+                "k8s.io/kubernetes/cmd/kube-apiserver",
+                "kube-apiserver",
+                KUBERNETES_VERSION,
+                true,
+            ),
+            Self::Kubectl => (
+                "kubernetes",
+                "k8s.io/kubernetes/cmd/kubectl",
+                "kubectl",
+                KUBERNETES_VERSION,
+                true,
+            ),
+            Self::Kustomize => (
+                "kustomize",
+                "sigs.k8s.io/kustomize/kustomize/v5",
+                "kustomize",
+                "-X sigs.k8s.io/kustomize/api/provenance.version=v5.5.0",
+                false,
+            ),
+            Self::Registry => (
+                "registry",
+                "github.com/distribution/distribution/v3/cmd/registry",
+                "registry",
+                "",
+                false,
+            ),
+        };
+        Recipe {
+            module,
+            package,
+            binary,
+            linker,
+            asset,
+        }
+    }
+}
+
+/// Why there is no program.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The cache could not be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither variable that says where caches are is set.
+    #[error("none of CONSIGN_TEST_CACHE, XDG_CACHE_HOME and HOME is set")]
+    NoCache,
+    /// Go did not build it.
+    #[error("{program} cannot be built from {}: {why}", module.display())]
+    Build {
+        /// The program.
+        program: &'static str,
+        /// The wrapper module.
+        module: PathBuf,
+        /// What Go said.
+        why: String,
+    },
+}
+
+/// The path of a program, built first if need be: minutes for those of
+/// Kubernetes, once.
+pub fn path(tool: Tool) -> Result<PathBuf, ToolError> {
+    let recipe = tool.recipe();
+    if recipe.asset
+        && let Some(assets) = env::var_os("KUBEBUILDER_ASSETS")
+    {
+        let own = Path::new(&assets).join(recipe.binary);
+        if own.is_file() {
+            return Ok(own);
+        }
+    }
+    let module = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("servers")
+        .join(recipe.module);
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ToolError::Io { path, source }
+    };
+    let dir = cache()?.join(key(&module).map_err(at(&module))?);
+    let binary = dir.join("bin").join(recipe.binary);
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    fs::create_dir_all(dir.join("bin")).map_err(at(&dir))?;
+    let lock = dir.join("lock");
+    let file = File::create(&lock).map_err(at(&lock))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(|e| at(&lock)(e.into()))?;
+    // Another process may have built it while we waited.
+    if !binary.is_file() {
+        build(&recipe, &module, &binary)?;
+    }
+    Ok(binary)
+}
+
+fn cache() -> Result<PathBuf, ToolError> {
+    let var = |name| {
+        env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    var("CONSIGN_TEST_CACHE")
+        .or_else(|| var("XDG_CACHE_HOME").map(|dir| dir.join("consign-test")))
+        .or_else(|| var("HOME").map(|dir| dir.join(".cache/consign-test")))
+        .ok_or(ToolError::NoCache)
+}
+
+/// The hash of what the programs of a module are made of.
+fn key(module: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    for name in ["go.mod", "go.sum"] {
+        hash.update(fs::read(module.join(name))?);
+    }
+    let name = module.file_name().unwrap_or_default().to_string_lossy();
+    let digest = hash.finalize();
+    let short = digest
+        .iter()
+        .take(8)
+        .fold(0, |all, byte| all << 8 | u64::from(*byte));
+    Ok(format!("{name}-{short:016x}"))
+}
+
+fn build(recipe: &Recipe, module: &Path, binary: &Path) -> Result<(), ToolError> {
+    let fail = |why: String| ToolError::Build {
+        program: recipe.binary,
+        module: module.to_owned(),
+        why,
+    };
+    // Go may write to go.mod and go.sum: it gets copies.
+    let dir = tempfile::tempdir().map_err(|e| fail(e.to_string()))?;
+    for name in ["go.mod", "go.sum", "tools.go"] {
+        fs::copy(module.join(name), dir.path().join(name)).map_err(|e| fail(e.to_string()))?;
+    }
+    say(recipe.binary);
+    let unfinished = binary.with_extension("unfinished");
+    let output = Command::new("go")
+        .args(["build", "-mod=mod", "-trimpath", "-ldflags"])
+        .arg(format!("-s -w {}", recipe.linker))
+        .arg("-o")
+        .arg(&unfinished)
+        .arg(recipe.package)
+        .current_dir(dir.path())
+        .env("CGO_ENABLED", "0")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| fail(e.to_string()))?;
+    if !output.status.success() {
+        return Err(fail(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    fs::rename(&unfinished, binary).map_err(|e| fail(e.to_string()))
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "it takes minutes, and who waits wants to know"
+)]
+fn say(program: &str) {
+    eprintln!("building {program}, once");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrapper_module_has_its_program() {
+        for tool in Tool::ALL {
+            let recipe = tool.recipe();
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("servers")
+                .join(recipe.module);
+            let tools = fs::read_to_string(dir.join("tools.go")).unwrap();
+            assert!(
+                tools.contains(&format!("_ \"{}\"", recipe.package)),
+                "{tools}"
+            );
+            assert_eq!(key(&dir).unwrap(), key(&dir).unwrap());
+        }
+    }
+}
