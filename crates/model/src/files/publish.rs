@@ -255,6 +255,8 @@ impl<'a> Temp<'a> {
                 file.path,
                 Step::Mode,
             ))?;
+            // A hint that writing may begin; the flush below is what counts.
+            let _ = fadvise(&fd, 0, None, Advice::DontNeed);
             written.push((file.path, fd));
         }
         for (path, fd) in &written {
