@@ -114,6 +114,13 @@ impl VaultPath {
     }
 }
 
+/// `secret`, the mount of the specification's examples.
+impl Default for VaultMount {
+    fn default() -> Self {
+        Self("secret".to_owned())
+    }
+}
+
 impl VaultMount {
     /// The text.
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,66 @@
+//! One command a file: typed arguments in, an outcome out.
+
+pub mod client;
+pub mod completions;
+pub mod init;
+pub mod lock;
+pub mod man;
+pub mod render;
+pub mod verify;
+
+pub mod package;
+
+use model::finding::Finding;
+use model::name::ClientName;
+
+use crate::args::{Cli, Command};
+use crate::environment::Environment;
+use crate::outcome::Outcome;
+use crate::root::Hosting;
+use crate::screen::Screen;
+use crate::source;
+
+/// Runs what the command line asks for.
+pub fn run(cli: &Cli, environment: &Environment, screen: &mut Screen) -> Outcome {
+    let root = cli.global.root.as_deref();
+    let hosting = || Hosting::open(root, &environment.here);
+    let result = match &cli.command {
+        Command::Init(args) => init::run(args, environment, screen),
+        Command::Completions(args) => Ok(completions::run(args, screen)),
+        Command::Man(args) => man::run(args, environment, screen),
+        Command::Render(args) => render::run(args, root, environment, screen),
+        Command::Verify(args) => verify::run(args, hosting(), environment, screen),
+        Command::Lock(args) => {
+            hosting().and_then(|hosting| lock::run(args, &hosting, environment, screen))
+        }
+        Command::Package(args) => {
+            hosting().and_then(|hosting| package::run(args, &hosting, environment, screen))
+        }
+        Command::Client(args) => hosting().and_then(|hosting| client::run(args, &hosting, screen)),
+    };
+    result.unwrap_or_else(Outcome::from)
+}
+
+/// The clients that `--client` or `--all` name, each once; all that is wrong
+/// with the names at once.
+fn chosen(names: &[String], all: bool, hosting: &Hosting) -> Result<Vec<ClientName>, Vec<Finding>> {
+    if all {
+        let clients = catalog::clients::list(&hosting.root, &hosting.settings.clients)
+            .map_err(|e| vec![e.into()])?;
+        return Ok(clients.names);
+    }
+    let mut chosen = Vec::new();
+    let mut findings = Vec::new();
+    for name in names {
+        match source::client_name(name) {
+            Ok(name) if chosen.contains(&name) => {}
+            Ok(name) => chosen.push(name),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() {
+        Ok(chosen)
+    } else {
+        Err(findings)
+    }
+}
