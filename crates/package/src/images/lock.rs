@@ -28,7 +28,7 @@ pub struct Locked {
 ///
 /// Source of the form: package format 1 (`images.lock`).
 ///
-/// ```no_run
+/// ```
 /// use package::images::ImageLock;
 /// let text = "\
 /// version: 1
