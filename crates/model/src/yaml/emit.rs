@@ -10,7 +10,7 @@ mod writer;
 
 use super::error::{EmitError, EmitErrorKind};
 use super::limits::Limits;
-use super::node::{Content, Map, Node};
+use super::node::{Content, Map, Node, Style};
 use super::output::{Output, check_entries, output};
 pub(super) use text::is_base_60;
 use writer::Writer;
@@ -43,6 +43,16 @@ pub fn emit_all<'a>(nodes: impl Iterator<Item = &'a Node>) -> Result<String, Emi
         document(&mut writer, node)?;
     }
     Ok(writer.finish())
+}
+
+/// The style a string is written in as a value.
+pub(super) fn style(text: &str) -> Style {
+    match text::form(text, false) {
+        text::Form::Plain => Style::Plain,
+        text::Form::Single => Style::Single,
+        text::Form::Double => Style::Double,
+        text::Form::Literal => Style::Literal,
+    }
 }
 
 fn document(writer: &mut Writer, node: &Node) -> Result<(), EmitError> {

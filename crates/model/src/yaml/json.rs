@@ -2,10 +2,10 @@
 
 use serde_json::{Number, Value};
 
-use super::emit::DEPTH;
+use super::emit::{DEPTH, style};
 use super::error::{EmitError, EmitErrorKind};
 use super::limits::Dialect;
-use super::node::{Content, Entry, Map, Node, Tag};
+use super::node::{Content, Entry, Map, Node, Scalar, Tag};
 use super::number;
 use super::output::{Output, check_entries, output};
 
@@ -83,7 +83,8 @@ fn parse_number(text: &str) -> Value {
         .map_or(Value::Null, Value::Number)
 }
 
-/// The node a JSON value is. No text holds it.
+/// The node a JSON value is. No text holds it; strings have the style they
+/// would be written in.
 pub fn from_json(json: &Value) -> Node {
     match json {
         Value::Null => Node::null(),
@@ -97,7 +98,11 @@ pub fn from_json(json: &Value) -> Node {
             Node::scalar(text, tag)
         }
         Value::Number(number) => Node::scalar(number.to_string(), Tag::Int),
-        Value::String(text) => Node::str(text),
+        Value::String(text) => Node::new(Content::Scalar(Scalar {
+            text: text.clone(),
+            tag: Tag::Str,
+            style: style(text),
+        })),
         Value::Array(items) => Node::seq(items.iter().map(from_json).collect()),
         Value::Object(map) => Node::new(Content::Map(Map(map
             .iter()
