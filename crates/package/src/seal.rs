@@ -92,11 +92,47 @@ pub fn seal(draft: Draft, options: &OpenOptions) -> Result<Package, Vec<Finding>
     files.insert(checksums_path, list.into_bytes().into());
     let package = Package::new(manifest, draft.objects, draft.images, digest, files);
     let report = open(&package.tree(), options).finish(&BashSyntax::Absent);
-    if report.passed() {
-        Ok(package)
+    let Some(opened) = report.package else {
+        return Err(report.findings.into_iter().map(of_source).collect());
+    };
+    let differing = reread(&package.objects, &opened.objects);
+    if differing.is_empty() {
+        Ok(opened)
     } else {
-        Err(report.findings)
+        Err(differing)
     }
+}
+
+/// What is wrong with a package that was never made is wrong with its source.
+fn of_source(finding: Finding) -> Finding {
+    if !finding.is_error() {
+        return finding;
+    }
+    Finding {
+        class: match finding.class {
+            Class::Integrity => Class::Policy,
+            class => class,
+        },
+        help: Some("correct the source, then package again".to_owned()),
+        ..finding
+    }
+}
+
+/// The objects that the text does not give back as they were: what was meant
+/// and what every reader reads must be one.
+fn reread(meant: &[Object], read: &[Object]) -> Vec<Finding> {
+    let json = |object: &Object| model::yaml::to_json(&object.node).ok();
+    meant
+        .iter()
+        .zip(read)
+        .filter(|(meant, read)| json(meant).is_none() || json(meant) != json(read))
+        .map(|(meant, _)| {
+            let why = format!("{meant} cannot be written so that every YAML reader reads it alike");
+            Finding::error("object-ambiguous", Class::Policy, why)
+                .at(&meant.origin.path, meant.origin.line)
+                .help("put the values of this object that look like numbers or dates in quotes")
+        })
+        .collect()
 }
 
 fn bug(why: String) -> Finding {

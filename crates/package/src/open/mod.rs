@@ -50,12 +50,28 @@ pub struct OpenOptions {
     pub steps: Steps,
     /// The Kubernetes version to check against instead of MANIFEST.json's.
     pub kubernetes: Option<Release>,
+    /// How much weight the allowances below have.
+    pub placement: Placement,
     /// Other namespaces that a client may write to.
     pub namespaces: BTreeSet<Namespace>,
     /// Cluster-scoped kinds it may ship beside its own Namespace.
     pub cluster_kinds: BTreeSet<GroupKind>,
     /// Registries that its images may come from; any when empty.
     pub registries: Vec<String>,
+}
+
+/// What becomes of objects that lie where the client may not write.
+///
+/// Allowances are settings, and settings are not part of a package: a machine
+/// that has none cannot tell what the maker's said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// They are told as warnings.
+    #[default]
+    Told,
+    /// They are refused, but for packages that scripts made, which are not
+    /// deployed by consign anyway.
+    Refused,
 }
 
 /// What `bash -n` says about a script that is not known.
@@ -146,14 +162,14 @@ pub fn open(tree: &FileTree, options: &OpenOptions) -> Opening {
     let objects = objects::check(bytes(OBJECTS), manifest.as_ref(), options, log);
     let images = references::images(
         bytes(IMAGES),
-        &objects,
+        objects.as_deref(),
         manifest.as_ref(),
         opening.maker,
         options,
         log,
     );
     opening.ready = images.ready;
-    references::secrets(bytes(SECRETS), log);
+    references::secrets(bytes(SECRETS), manifest.as_ref(), log);
     match options.steps {
         Steps::Integrity => log.skipped(),
         Steps::All => {
@@ -166,7 +182,7 @@ pub fn open(tree: &FileTree, options: &OpenOptions) -> Opening {
             };
         }
     }
-    opening.package = manifest.map(|manifest| {
+    opening.package = manifest.zip(objects).map(|(manifest, objects)| {
         Package::new(
             manifest,
             objects,

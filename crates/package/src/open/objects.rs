@@ -5,7 +5,8 @@ use model::object::{Object, Origin};
 use model::yaml::{self, Limits};
 
 use super::log::{DAMAGED, Log, damage};
-use super::{OpenOptions, Steps};
+use super::{OpenOptions, Placement, Steps};
+use crate::images::{self, ImageRules};
 use crate::lists;
 use crate::manifest::{KUBERNETES_DEFAULT, Manifest};
 use crate::policy::{self, PolicySettings, Stage};
@@ -13,16 +14,27 @@ use crate::report::Tag;
 use crate::schema::{self, Release};
 use crate::sealed::OBJECTS;
 
+/// Findings that rest on the settings of whoever made the package.
+const PLACEMENT: [&str; 4] = [
+    "cluster-scoped",
+    "scope-unknown",
+    "namespace-missing",
+    "namespace-foreign",
+];
+
 /// Reads and judges the objects. What is returned has at least the form of
-/// objects; whether anything is wrong with them is in the log.
+/// objects; whether anything is wrong with them is in the log. Nothing is
+/// returned when the text could not be read at all.
 pub(super) fn check(
     bytes: &[u8],
     manifest: Option<&Manifest>,
     options: &OpenOptions,
     log: &mut Log,
-) -> Vec<Object> {
+) -> Option<Vec<Object>> {
     log.info("Validating Kubernetes manifests...");
-    let (objects, mut findings) = read(bytes);
+    let (read, mut findings) = read(bytes);
+    let is_read = read.is_some();
+    let objects = read.unwrap_or_default();
     let release = release(manifest, options, &mut findings);
     if options.steps == Steps::All {
         findings.extend(schema::check(release, &objects).into_iter().map(of_package));
@@ -30,6 +42,7 @@ pub(super) fn check(
     if let Some(manifest) = manifest {
         findings.extend(judge(&objects, manifest, release, options));
         if let Some(consign) = &manifest.consign
+            && is_read
             && consign.objects != objects.len() as u64
         {
             let (told, found) = (consign.objects, objects.len());
@@ -59,7 +72,7 @@ pub(super) fn check(
             log.tell(finding);
         }
     }
-    objects
+    is_read.then_some(objects)
 }
 
 /// A document of a package that is not valid is damage, whatever it is where
@@ -76,7 +89,7 @@ fn of_package(finding: Finding) -> Finding {
 
 /// The objects that have the form of one, and what is wrong with the text and
 /// the others.
-pub(super) fn read(bytes: &[u8]) -> (Vec<Object>, Vec<Finding>) {
+pub(super) fn read(bytes: &[u8]) -> (Option<Vec<Object>>, Vec<Finding>) {
     let bad = |line: u32, why: String| {
         Finding::error("objects-yaml", Class::Integrity, why)
             .at(OBJECTS, line)
@@ -87,10 +100,7 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Object>, Vec<Finding>) {
         Err(e) => {
             let lines = bytes[..e.valid_up_to()].split(|b| *b == b'\n').count();
             let line = u32::try_from(lines).unwrap_or(u32::MAX);
-            return (
-                Vec::new(),
-                vec![bad(line, "a byte that is not UTF-8".to_owned())],
-            );
+            return (None, vec![bad(line, "a byte that is not UTF-8".to_owned())]);
         }
     };
     let documents = match yaml::parse_strict(text, &Limits::default()) {
@@ -99,7 +109,7 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Object>, Vec<Finding>) {
             let findings = errors
                 .into_iter()
                 .map(|e| bad(e.line, format!("{} (column {})", e.kind, e.column)));
-            return (Vec::new(), findings.collect());
+            return (None, findings.collect());
         }
     };
     let mut findings = Vec::new();
@@ -121,7 +131,7 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Object>, Vec<Finding>) {
             None => objects.push(object),
         }
     }
-    (objects, findings)
+    (Some(objects), findings)
 }
 
 /// What keeps a document from being an object.
@@ -176,5 +186,16 @@ fn judge(
         registries: options.registries.clone(),
         stage: Stage::Verify,
     };
-    policy::check(objects, &settings, &|gvk| schema::scope(release, gvk))
+    let mut findings = policy::check(objects, &settings, &|gvk| schema::scope(release, gvk));
+    if !settings.registries.is_empty() {
+        let found = images::find(objects, &ImageRules::default());
+        findings.extend(policy::registries(objects, &found.images, &settings));
+    }
+    let is_told = options.placement == Placement::Told || manifest.consign.is_none();
+    for finding in &mut findings {
+        if is_told && PLACEMENT.contains(&finding.code) {
+            finding.severity = Severity::Warning;
+        }
+    }
+    findings.into_iter().map(of_package).collect()
 }

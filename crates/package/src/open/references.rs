@@ -22,7 +22,7 @@ pub(super) struct Images {
 
 pub(super) fn images(
     bytes: &[u8],
-    objects: &[Object],
+    objects: Option<&[Object]>,
     manifest: Option<&Manifest>,
     maker: Maker,
     options: &OpenOptions,
@@ -40,7 +40,9 @@ pub(super) fn images(
     let listed = match parsed {
         Ok(listed) => {
             log.info(format!("Images listed: {}", listed.len()));
-            findings.extend(images::compare(objects, &listed, maker));
+            if let Some(objects) = objects {
+                findings.extend(images::compare(objects, &listed, maker));
+            }
             listed
         }
         Err(wrong) => {
@@ -74,12 +76,32 @@ pub(super) fn images(
     Images { listed, ready }
 }
 
-/// Whether secrets.env.enc is references only. It has no line of its own in
-/// the report: only what is wrong is said.
-pub(super) fn secrets(bytes: &[u8], log: &mut Log) {
-    let parsed = text(bytes, SECRETS).and_then(|text| secret_refs::parse(text).map(|_| ()));
-    for finding in parsed.err().into_iter().flatten() {
-        log.tell(finding);
+/// Whether secrets.env.enc is references only, and about this package. It has
+/// no line of its own in the report: only what is wrong is said.
+pub(super) fn secrets(bytes: &[u8], manifest: Option<&Manifest>, log: &mut Log) {
+    match text(bytes, SECRETS).and_then(secret_refs::parse) {
+        Err(findings) => findings.into_iter().for_each(|f| log.tell(f)),
+        Ok(document) => {
+            if let Some(manifest) = manifest {
+                about(&document, manifest, log);
+            }
+        }
+    }
+}
+
+fn about(document: &secret_refs::Document, manifest: &Manifest, log: &mut Log) {
+    let is_same = document.client == manifest.client
+        && document.version == manifest.version
+        && document
+            .namespace
+            .as_ref()
+            .is_none_or(|told| *told == manifest.namespace);
+    if !is_same {
+        let why = format!(
+            "it is about {} {}, not about this package",
+            document.client, document.version
+        );
+        log.tell(damage("secrets-other", SECRETS, why));
     }
 }
 

@@ -1,0 +1,8 @@
+//! Package format 1, from both ends.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod fixture;
+
+mod laws;
+mod verify;
