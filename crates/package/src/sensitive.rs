@@ -266,32 +266,59 @@ fn decode_run(run: &[u8], out: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// The least length at which text can be told from a name.
-const RANDOM_MIN: usize = 20;
+/// How many characters are looked at together: fewer do not tell a value from
+/// a name.
+const RANDOM_WINDOW: usize = 20;
+
+/// So many words in a window are no name: text drawn at random has eleven on
+/// average, names have five.
+const RANDOM_WORDS: usize = 8;
 
 /// The least length of hexadecimal text that is no name.
 const HEX_MIN: usize = 32;
 
-/// Whether a text that should be a name looks drawn at random: long
-/// hexadecimal digits, or upper-case and lower-case letters
-/// that take turns more often than the words of a name do.
+/// Whether a text that should be a name looks drawn at random: many
+/// hexadecimal digits, or capitals and small letters together that fall into
+/// very short words when read as `camelCase2` is.
 pub(crate) fn is_random(text: &str) -> bool {
-    let class = |b: u8| match b {
-        b'a'..=b'z' => 1,
-        b'A'..=b'Z' => 2,
-        b'0'..=b'9' => 3,
-        _ => 0,
-    };
-    let bytes = text.as_bytes();
-    let has = |wanted| bytes.iter().any(|b| class(*b) == wanted);
-    if bytes.len() >= HEX_MIN && has(3) && bytes.iter().all(u8::is_ascii_hexdigit) {
-        return true;
+    text.as_bytes()
+        .split(|b| !b.is_ascii_alphanumeric())
+        .any(|run| {
+            is_hex(run)
+                || run
+                    .windows(RANDOM_WINDOW)
+                    .any(|window| has_both_cases(window) && words(window) >= RANDOM_WORDS)
+        })
+}
+
+fn has_both_cases(run: &[u8]) -> bool {
+    run.iter().any(u8::is_ascii_uppercase) && run.iter().any(u8::is_ascii_lowercase)
+}
+
+fn is_hex(run: &[u8]) -> bool {
+    run.len() >= HEX_MIN
+        && run.iter().all(u8::is_ascii_hexdigit)
+        && run.iter().any(u8::is_ascii_digit)
+}
+
+/// How many words there are: a word is digits, or capitals, or lower-case
+/// letters with at most one capital before them.
+fn words(run: &[u8]) -> usize {
+    let mut count = usize::from(!run.is_empty());
+    for (at, pair) in run.windows(2).enumerate() {
+        let (left, right) = (pair[0], pair[1]);
+        let begins = if right.is_ascii_lowercase() {
+            // The last of several capitals begins the word.
+            left.is_ascii_digit()
+                || (left.is_ascii_uppercase() && at > 0 && run[at - 1].is_ascii_uppercase())
+        } else if right.is_ascii_uppercase() {
+            !left.is_ascii_uppercase()
+        } else {
+            !left.is_ascii_digit()
+        };
+        count += usize::from(begins);
     }
-    let turns = bytes
-        .windows(2)
-        .filter(|pair| class(pair[0]) != class(pair[1]))
-        .count();
-    bytes.len() >= RANDOM_MIN && has(1) && has(2) && turns * 20 >= bytes.len() * 9
+    count
 }
 
 #[cfg(test)]
@@ -424,6 +451,10 @@ mod tests {
             "SERVICE_ACCOUNT_KEY_FILE_PATH_2",
             "ge-secrets-5h2b7kmf7g",
             "application-production.properties",
+            "dbUserKeyPathInitDataBaseName",
+            "My-App-Key-V1-Prod-A1-B2-C3",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "kv2prod1eu1team3app4db5",
             "id_ed25519",
         ] {
             assert!(!is_random(name), "{name}");
@@ -431,6 +462,7 @@ mod tests {
         for text in [
             "9f86d081884c7d659a2feaa0c55ad015",
             "wJalrXUtnFEMI7K7MDENGbPxRfiCY",
+            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
             "dGhpcyBpcyBhIHZhbHVlIHRoYXQ",
             "Zx8Qp2Lk9Vb4Nm7Wc1Rt5Ys3",
         ] {

@@ -52,8 +52,8 @@ pub enum VaultPathError {
     /// A character is not allowed.
     #[error("only letters, digits, '.', '_', '-' and '/' are allowed")]
     Character,
-    /// A component looks like a value.
-    #[error("a component looks like a value, not like a name")]
+    /// It looks like a value.
+    #[error("it looks like a value, not like a name")]
     Value,
     /// The path is not below the mount.
     #[error("the path is not below its mount")]
@@ -80,6 +80,10 @@ fn check(text: &str) -> Result<(), VaultPathError> {
         if sensitive::is_random(component) || sensitive::look(component).is_some() {
             return Err(VaultPathError::Value);
         }
+    }
+    // A value in base64 has slashes too.
+    if sensitive::is_random(&text.replace('/', "")) {
+        return Err(VaultPathError::Value);
     }
     Ok(())
 }

@@ -9,3 +9,4 @@ mod image_laws;
 mod lock;
 mod pin;
 mod policy;
+mod secret_refs;

@@ -43,7 +43,7 @@ fn codes(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|f| f.code).collect()
 }
 
-/// A ConfigMap that breaks no rule but may be given more.
+/// A `ConfigMap` that breaks no rule but may be given more.
 fn config_map(more: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c, namespace: sh-acme}}\n{more}\n")
 }
