@@ -134,6 +134,8 @@ impl ApiServer {
     pub fn connect_with(&self, token: &str) -> io::Result<Client> {
         Ok(Client {
             connection: Connection::open(self.address, &self.authorities)?,
+            address: self.address,
+            authorities: self.authorities.clone(),
             token: token.to_owned(),
         })
     }
@@ -159,6 +161,8 @@ impl ApiServer {
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
+    address: SocketAddr,
+    authorities: Vec<u8>,
     token: String,
 }
 
@@ -185,7 +189,15 @@ impl Client {
             "Authorization: Bearer {}\r\nAccept: application/json\r\nContent-Type: {content_type}\r\n",
             self.token
         );
-        self.connection.ask(method, path, &head, body)
+        match self.connection.ask(method, path, &head, body) {
+            // A server may close a connection at any time between requests,
+            // and does when a handler of its own panics.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.connection = Connection::open(self.address, &self.authorities)?;
+                self.connection.ask(method, path, &head, body)
+            }
+            other => other,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use model::yaml::{Content, Node, Scalar, Tag};
 
 use super::data::{Shape, Type};
 use super::scalar;
-use super::walk::{Rules, Walk, Wrong};
+use super::walk::{Rules, Unknown, Walk, Wrong};
 
 /// How deep objects are looked at. Only the schemas inside a CRD nest without
 /// an end, and the server itself stops reading far earlier.
@@ -46,6 +46,7 @@ fn struct_of<'a>(walk: &mut Walk<'a>, node: &'a Node, fields: &'a Type, is_root:
                 }
                 walk.rules = rules;
             }),
+            None if walk.unknown == Unknown::Ignored => {}
             None => walk.key(&entry.key, |walk| {
                 let near = nearest(&entry.key, fields.fields().iter().map(|f| f.name));
                 walk.wrong(entry.at, &Wrong::UnknownField { near });
@@ -85,12 +86,12 @@ fn value<'a>(walk: &mut Walk<'a>, node: &'a Node, shape: &'a Shape, required: bo
         },
         Shape::SchemaOrBool(link) => match &node.content {
             Content::Scalar(scalar) if scalar.tag == Tag::Bool => {}
-            Content::Map(_) => fields(walk, node, link.fields()),
+            Content::Map(_) => schema(walk, node, link.fields()),
             _ => walk.wrong_type(node, "a schema or a boolean"),
         },
         Shape::SchemaOrList(link) => match &node.content {
-            Content::Seq(_) => list(walk, node, |walk, node| fields(walk, node, link.fields())),
-            Content::Map(_) => fields(walk, node, link.fields()),
+            Content::Seq(_) => list(walk, node, |walk, node| schema(walk, node, link.fields())),
+            Content::Map(_) => schema(walk, node, link.fields()),
             Content::Scalar(_) => walk.wrong_type(node, "a schema or a list of schemas"),
         },
         Shape::SchemaOrStrings(link) => match &node.content {
@@ -99,14 +100,29 @@ fn value<'a>(walk: &mut Walk<'a>, node: &'a Node, shape: &'a Shape, required: bo
                     walk.wrong_type(node, "a string");
                 }
             }),
-            Content::Map(_) => fields(walk, node, link.fields()),
+            Content::Map(_) => schema(walk, node, link.fields()),
             Content::Scalar(_) => walk.wrong_type(node, "a schema or a list of strings"),
         },
+        // Go reads bytes from a list of numbers too.
+        Shape::Base64 if node.as_seq().is_some() => list(walk, node, |walk, node| {
+            let byte = node.as_scalar().and_then(|s| within(s, 0, u8::MAX.into()));
+            if byte != Some(true) && !node.is_null() {
+                walk.wrong_type(node, "a byte");
+            }
+        }),
         _ => match node.as_scalar() {
             Some(scalar) => scalar_of(walk, node, scalar, shape, required),
             None => walk.wrong_type(node, expected(shape)),
         },
     }
+}
+
+/// A schema within a schema: the server reads these without looking for
+/// unknown fields.
+fn schema<'a>(walk: &mut Walk<'a>, node: &'a Node, of: &'a Type) {
+    let unknown = std::mem::replace(&mut walk.unknown, Unknown::Ignored);
+    fields(walk, node, of);
+    walk.unknown = unknown;
 }
 
 fn list<'a>(walk: &mut Walk<'a>, node: &'a Node, mut item: impl FnMut(&mut Walk<'a>, &'a Node)) {

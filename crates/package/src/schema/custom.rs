@@ -119,23 +119,17 @@ impl<'a> Structural<'a> {
         }
         let flag = |name: &str| schema.get(name).and_then(truth) == Some(true);
         if node.is_null() {
-            if !flag("nullable") && place != Place::Junctor {
+            if !flag("nullable") && place != Place::Junctor && walk.rules == Rules::All {
                 walk.wrong_type(node, "a value");
             }
             return;
         }
-        if flag("x-kubernetes-int-or-string") {
-            let whole = node.as_scalar().and_then(scalar::whole).is_some();
-            if !whole && builtin::text(node).is_none() {
-                return walk.wrong_type(node, "a whole number or a string");
+        if let Some(expected) = misfit(node, schema) {
+            // Of a status only the unknown fields matter.
+            if walk.rules == Rules::All {
+                walk.wrong_type(node, expected);
             }
-        }
-        if let Some(expected) = schema
-            .get("type")
-            .and_then(Node::as_str)
-            .and_then(|kind| misfit(node, kind))
-        {
-            return walk.wrong_type(node, expected);
+            return;
         }
         match &node.content {
             Content::Map(map) => self.map(walk, node, map, schema, place),
@@ -430,14 +424,19 @@ fn counted(
     }
 }
 
-/// What was expected, if a value is not of this type of JSON schema.
-fn misfit(node: &Node, kind: &str) -> Option<&'static str> {
+/// What was expected, if a value is not of the type its schema says.
+fn misfit(node: &Node, schema: &Node) -> Option<&'static str> {
     let scalar = node.as_scalar();
-    let (fits, expected) = match kind {
+    let whole = scalar.and_then(scalar::whole).is_some();
+    let either = schema.get("x-kubernetes-int-or-string").and_then(truth) == Some(true);
+    if either && !whole && builtin::text(node).is_none() {
+        return Some("a whole number or a string");
+    }
+    let (fits, expected) = match schema.get("type")?.as_str()? {
         "object" => (node.as_map().is_some(), "a map"),
         "array" => (node.as_seq().is_some(), "a list"),
         "string" => (builtin::text(node).is_some(), "a string"),
-        "integer" => (scalar.and_then(scalar::whole).is_some(), "a whole number"),
+        "integer" => (whole, "a whole number"),
         "number" => (scalar.and_then(scalar::number).is_some(), "a number"),
         "boolean" => (scalar.is_some_and(|s| s.tag == Tag::Bool), "a boolean"),
         _ => return None,

@@ -252,9 +252,8 @@ impl Shape {
             "schema-or-strings" => Self::SchemaOrStrings(Link::new(release, SCHEMA)),
             values if values.starts_with('"') => Self::Enum(
                 values
-                    .trim_matches('"')
-                    .split("\"|\"")
-                    .map(str::to_owned)
+                    .split('|')
+                    .map(|value| value.trim_matches('"').to_owned())
                     .collect(),
             ),
             name => Self::Fields(Link::new(release, name)),

@@ -74,6 +74,15 @@ pub(super) enum Rules {
     Shape,
 }
 
+/// What is said of fields that the schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// They are refused.
+    Refused,
+    /// Nothing.
+    Ignored,
+}
+
 /// A walk down one object.
 pub(super) struct Walk<'a> {
     object: &'a Object,
@@ -84,6 +93,8 @@ pub(super) struct Walk<'a> {
     more: usize,
     /// What holds where the walk is now.
     pub rules: Rules,
+    /// What is said of unknown fields there.
+    pub unknown: Unknown,
 }
 
 impl<'a> Walk<'a> {
@@ -95,6 +106,7 @@ impl<'a> Walk<'a> {
             findings: Vec::new(),
             more: 0,
             rules: Rules::All,
+            unknown: Unknown::Refused,
         }
     }
 
