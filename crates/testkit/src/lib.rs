@@ -17,3 +17,10 @@ pub mod tools;
 pub mod https;
 
 pub mod apiserver;
+
+pub mod certificate;
+pub mod http;
+
+pub mod proxy;
+pub mod realm;
+pub mod registry;
