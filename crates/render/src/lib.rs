@@ -6,6 +6,7 @@
 //! The modules are listed bottom-up: a module names only modules above it.
 
 pub mod scope;
+pub mod shared;
 
 pub mod resource;
 

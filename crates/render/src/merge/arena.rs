@@ -4,7 +4,11 @@
 //! it: a node that is in both lists is changed in both. Numbers in a table
 //! stand for those pointers.
 
+use std::collections::HashMap;
+
 use model::yaml::{Content, Entry, Map, Mark, Node, Scalar, Style, Tag};
+
+use crate::shared::Share;
 
 /// A node of an [`Arena`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +32,16 @@ pub(super) struct Key {
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     items: Vec<(Item, Mark)>,
+    /// Values that are one already before the merge.
+    shared: HashMap<Share, Id>,
 }
 
 impl Arena {
     pub fn add(&mut self, node: Node) -> Id {
+        let share = Share::of(node.at);
+        if let Some(id) = share.and_then(|share| self.shared.get(&share)) {
+            return *id;
+        }
         let item = match node.content {
             Content::Scalar(scalar) => Item::Scalar(scalar),
             Content::Seq(items) => Item::Seq(items.into_iter().map(|n| self.add(n)).collect()),
@@ -47,7 +57,11 @@ impl Arena {
                     .collect(),
             ),
         };
-        self.push(item, node.at)
+        let id = self.push(item, node.at);
+        if let Some(share) = share {
+            self.shared.insert(share, id);
+        }
+        id
     }
 
     pub fn push(&mut self, item: Item, at: Mark) -> Id {
@@ -177,6 +191,8 @@ impl Arena {
                 }
             }
         }
-        self.items[old.0] = (item, at);
+        let slot = &mut self.items[old.0];
+        let at = Share::of(slot.1).map_or(at, Share::mark);
+        *slot = (item, at);
     }
 }

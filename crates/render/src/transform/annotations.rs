@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::yaml::Tag;
-
 use crate::resmap::ResMap;
 
-use super::apply::apply;
+use super::apply::put;
 use super::error::TransformError;
-use super::fieldspec::{FieldSpec, Leaf, set_entry};
+use super::fieldspec::FieldSpec;
 
 /// Puts annotations on every object, and on the templates that `specs` names.
 pub fn annotate(
@@ -20,11 +18,7 @@ pub fn annotate(
         return Ok(());
     }
     for resource in resources.all_mut() {
-        apply(resource, specs, Leaf::Map, &mut |node| {
-            annotations
-                .iter()
-                .try_for_each(|(key, value)| set_entry(node, key, value, Tag::Str))
-        })?;
+        put(resource, specs, annotations)?;
     }
     Ok(())
 }

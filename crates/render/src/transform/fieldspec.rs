@@ -6,6 +6,8 @@ use std::fmt;
 use model::object::Gvk;
 use model::yaml::{Content, Dialect, Entry, Limits, Map, Node, Scalar, Style, Tag, parse};
 
+use crate::shared::Share;
+
 /// A field of the objects of some kinds.
 ///
 /// An empty group, version or kind fits any. The path is keys joined by `/`;
@@ -242,10 +244,29 @@ pub fn set_entry(node: &mut Node, key: &str, value: &str, tag: Tag) -> Result<()
     };
     let value = Node::scalar(value, tag);
     match map.get_mut(key) {
-        Some(old) => *old = value,
+        Some(old) => old.content = value.content,
         None => map.0.push(new_entry(key, value)),
     }
     Ok(())
+}
+
+/// Sets a key of a map to text, as [`set_entry`] does. A new value bears the
+/// mark of `share`; the number an old one bears is handed back.
+pub fn set_shared(
+    node: &mut Node,
+    key: &str,
+    value: &str,
+    share: Share,
+) -> Result<Option<Share>, FieldError> {
+    let old = node.get(key).map(|old| old.at);
+    set_entry(node, key, value, Tag::Str)?;
+    match (old, node.get_mut(key)) {
+        (None, Some(new)) => {
+            new.at = share.mark();
+            Ok(None)
+        }
+        (old, _) => Ok(old.and_then(Share::of)),
+    }
 }
 
 /// A new key is plain text, so that a label called `true` is no text at all
@@ -286,12 +307,18 @@ pub fn set_scalar(node: &mut Node, text: &str, tag: Tag) -> Result<(), FieldErro
 /// prefix `1` is a number, as with kustomize.
 pub fn set_text(node: &mut Node, text: &str) -> Result<(), FieldError> {
     let old = scalar_of(node)?;
-    let tag = if old.style == Style::Plain || old.tag == Tag::Null {
-        plain_tag(text)
-    } else {
-        Tag::Str
+    let (tag, style) = match (old.tag, old.style) {
+        // Nothing within braces stays that.
+        (Tag::Null, style) if text.is_empty() => (Tag::Null, style),
+        (Tag::Null, _) | (_, Style::Plain) => (plain_tag(text), Style::Plain),
+        (_, style) => (Tag::Str, style),
     };
-    set_scalar(node, text, tag)
+    node.content = Content::Scalar(Scalar {
+        text: text.to_owned(),
+        tag,
+        style,
+    });
+    Ok(())
 }
 
 /// What unquoted text is to a reader of resources.

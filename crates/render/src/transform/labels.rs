@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::yaml::Tag;
-
 use crate::resmap::ResMap;
 
-use super::apply::apply;
+use super::apply::put;
 use super::error::TransformError;
-use super::fieldspec::{Create, FieldSpec, Leaf, SpecConflict, merge, set_entry};
+use super::fieldspec::{Create, FieldSpec, SpecConflict, merge};
 
 /// How far labels reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,11 +53,7 @@ pub fn label(
         return Ok(());
     }
     for resource in resources.all_mut() {
-        apply(resource, specs, Leaf::Map, &mut |node| {
-            labels
-                .iter()
-                .try_for_each(|(key, value)| set_entry(node, key, value, Tag::Str))
-        })?;
+        put(resource, specs, labels)?;
     }
     Ok(())
 }

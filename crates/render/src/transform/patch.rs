@@ -10,6 +10,7 @@ use crate::merge::{self, MergeError, Outcome};
 use crate::resmap::ResMap;
 use crate::resource::{Generated, ResId, Resource};
 use crate::selector::Selector;
+use crate::shared;
 
 /// What a patch may change beside the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,10 @@ pub fn json(
             }
             patch
                 .apply(resource.node_mut())
-                .map_err(|error| PatchError::Json { object, error })
+                .map_err(|error| PatchError::Json { object, error })?;
+            // kustomize makes a new tree of the patched JSON.
+            shared::separate(resource.node_mut());
+            Ok(())
         });
         changed.unwrap_or(Ok(()))?;
         check_unique(resources, at)?;
