@@ -1,20 +1,13 @@
 //! What can go wrong with a registry, and how it is told.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use model::finding::{Class, Finding};
-use model::image::ImageRef;
-
-use crate::resolver::Resolved;
+use model::finding::Class;
 
 /// The most of a foreign text that is shown: enough for a sentence and a
 /// link, too little to bury what we say ourselves.
 pub const SAID_MAX: usize = 240;
-
-/// How many images one finding names before it counts the rest.
-const NAMED_MAX: usize = 5;
 
 /// Text that came from outside, cut to [`SAID_MAX`] characters.
 ///
@@ -295,14 +288,14 @@ impl RegistryError {
                 format!("check that {registry} is a registry and holds this as a current image format")
             }
             Self::PlainHttpRefused { registry } => format!(
-                "if that is meant, add {registry} to the plain-HTTP hosts under `registries` in consign.yaml"
+                "if that is meant, add {registry} to registries.plain-http in consign.yaml"
             ),
             Self::AddressRefused { registry, to, fault, .. } => match fault {
                 AddressFault::Foreign | AddressFault::Private => format!(
-                    "if you trust it, add the pair {registry} and {to} under `registries` in consign.yaml"
+                    "if you trust it, add `{registry}: [{to}]` to registries.token-realms in consign.yaml"
                 ),
                 AddressFault::PlainHttp => format!(
-                    "if that is meant, add {to} to the plain-HTTP hosts under `registries` in consign.yaml"
+                    "if that is meant, add {to} to registries.plain-http in consign.yaml"
                 ),
                 AddressFault::Form | AddressFault::TooMany => {
                     format!("report it to whoever runs {registry}")
@@ -316,7 +309,7 @@ impl RegistryError {
 
     /// Whether it is about the registry as a whole, so that one line is
     /// enough for all images of it.
-    fn is_about_registry(&self) -> bool {
+    pub(crate) fn is_about_registry(&self) -> bool {
         !matches!(
             self,
             Self::NotFound { .. }
@@ -325,36 +318,4 @@ impl RegistryError {
                 | Self::BadAnswer { .. }
         )
     }
-}
-
-/// What went wrong, as findings: one for each image, or one for a registry
-/// and all of its images when the registry is what failed.
-pub fn findings(answers: &BTreeMap<ImageRef, Result<Resolved, RegistryError>>) -> Vec<Finding> {
-    let mut groups: Vec<(&RegistryError, Vec<&ImageRef>)> = Vec::new();
-    for (image, answer) in answers {
-        let Err(error) = answer else { continue };
-        match groups
-            .iter_mut()
-            .find(|(e, _)| *e == error && error.is_about_registry())
-        {
-            Some((_, images)) => images.push(image),
-            None => groups.push((error, vec![image])),
-        }
-    }
-    groups
-        .into_iter()
-        .map(|(error, images)| {
-            let mut named = images
-                .iter()
-                .take(NAMED_MAX)
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ");
-            if images.len() > NAMED_MAX {
-                named = format!("{named} and {} more", images.len() - NAMED_MAX);
-            }
-            let message = format!("cannot resolve {named}: {error}");
-            Finding::error(error.code(), error.class(), message).help(error.help())
-        })
-        .collect()
 }

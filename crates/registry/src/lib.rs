@@ -44,7 +44,10 @@ mod endpoint;
 
 pub mod resolver;
 
+mod report;
+
 pub use credentials::Credentials;
-pub use error::{RegistryError, findings};
+pub use error::RegistryError;
+pub use report::findings;
 pub use resolver::{Resolved, Resolver};
 pub use settings::Settings;
