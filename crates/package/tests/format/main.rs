@@ -4,5 +4,7 @@
 
 mod fixture;
 
+mod deploy;
+mod golden;
 mod laws;
 mod verify;
