@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use model::files::Root;
 use model::finding::{Class, Finding};
 use model::path::RelPath;
-use package::open::OpenOptions;
+use package::open::{OpenOptions, Placement};
 
 use crate::settings::{self, Settings};
 
@@ -99,6 +99,7 @@ impl Hosting {
         OpenOptions {
             cluster_kinds: self.settings.cluster_kinds.clone(),
             registries: self.settings.allowed_registries.clone(),
+            placement: Placement::Refused,
             ..OpenOptions::default()
         }
     }
