@@ -15,8 +15,8 @@ use crate::resmap::{ResMap, ResMapError};
 use crate::source;
 use crate::stages;
 
-/// Objects of one build: twenty times the largest installation that is known.
-const OBJECTS_MAX: usize = 100_000;
+/// Objects of one build: ten times the largest installation that is known.
+const OBJECTS_MAX: usize = 50_000;
 
 /// A build under way.
 #[derive(Debug)]

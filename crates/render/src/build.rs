@@ -1,5 +1,7 @@
 //! From a directory to objects, and from objects to text.
 
+use std::collections::HashSet;
+
 use model::files::Area;
 use model::finding::{Class, Finding};
 use model::object::Object;
@@ -8,12 +10,15 @@ use model::yaml::emit;
 
 use crate::accumulate::Build;
 use crate::kustomization::SortOptions;
-use crate::load::LoadRestrictor;
+use crate::load::{LoadRestrictor, REACHED};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::transform::name_references::NAME_REFERENCES;
 use crate::transform::sort::Ranks;
 use crate::transform::{finish, follow_names, name_hash, sort};
+
+/// Findings of one build that are shown; nobody reads more at once.
+const FINDINGS_MAX: usize = 200;
 
 /// In which order the objects come, unless the kustomization says so itself
 /// (`sortOptions`).
@@ -55,13 +60,37 @@ pub fn build(
     directory: &RelPath,
     options: &Options,
 ) -> Result<Rendered, Vec<Finding>> {
+    run(area, directory, *options).map_err(shorten)
+}
+
+/// A mistake in a shared directory is found as often as the directory is
+/// reached: those that are alike but for the way there are told once.
+fn shorten(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut told = HashSet::new();
+    let mut kept: Vec<Finding> = findings
+        .into_iter()
+        .filter(|f| {
+            let message = f.message.split(REACHED).next().unwrap_or_default();
+            told.insert((f.place.clone(), f.code, message.to_owned()))
+        })
+        .collect();
+    let more = kept.len().saturating_sub(FINDINGS_MAX);
+    if more > 0 {
+        kept.truncate(FINDINGS_MAX);
+        let message = format!("and {more} more of this kind; they are not shown");
+        kept.push(Finding::error("render-more", Class::Usage, message));
+    }
+    kept
+}
+
+fn run(area: &Area<'_>, directory: &RelPath, options: Options) -> Result<Rendered, Vec<Finding>> {
     let mut build = Build::new(area, options.load_restrictor);
     let (mut resources, kustomization) = build.root(directory)?;
     name_hash::add(&mut resources).map_err(|f| vec![f])?;
     follow_names::follow(&mut resources, NAME_REFERENCES)?;
     finish::drop_local(&mut resources);
     let wanted = kustomization.sort_options.as_ref();
-    order(&mut resources, wanted, *options)
+    order(&mut resources, wanted, options)
         .map_err(|message| vec![sort_wrong(directory, wanted, message)])?;
     finish::normalise_annotations(&mut resources);
     let objects = resources.into_vec().into_iter();

@@ -29,6 +29,9 @@ const BUILDS_MAX: usize = 10_000;
 /// Bytes parsed in one build, each file as often as it is reached.
 const BYTES_MAX: usize = 512 << 20;
 
+/// What begins the list of kustomizations that led somewhere, in a message.
+pub const REACHED: &str = " (reached through ";
+
 /// Which files a kustomization may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoadRestrictor {
@@ -79,7 +82,7 @@ impl Directory<'_> {
     /// Adds what led here to a finding that has its place already.
     pub fn explain(&self, mut finding: Finding) -> Finding {
         let mut at = self.from;
-        let mut separator = " (reached through ";
+        let mut separator = REACHED;
         while let Some((parent, line)) = at {
             finding.message.push_str(separator);
             finding.message.push_str(parent.file.as_str());

@@ -285,7 +285,8 @@ fn any(
         }
         (false, true) => (
             directory.file.clone(),
-            format!("[patch: {inline:?}]"),
+            // Not its text, which may hold what is not to be shown.
+            "[patch: inline]".to_owned(),
             inline.to_owned(),
         ),
         (true, false) => {
