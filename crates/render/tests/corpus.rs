@@ -170,9 +170,6 @@ impl Case {
                     first_difference(&expected, &found, report);
                     return Outcome::Wrong;
                 }
-                Err(findings) if findings.iter().any(|f| f.message.contains("not built yet")) => {
-                    return Outcome::OutOfScope;
-                }
                 Err(findings) => {
                     let _ = writeln!(report, "== {} ({file}) failed:", self.name);
                     show(&findings, report);
@@ -204,9 +201,6 @@ impl Case {
 
     fn run_failing(&self, reorder: Reorder, report: &mut String) -> Outcome {
         match self.print(reorder) {
-            Err(findings) if findings.iter().any(|f| f.message.contains("not built yet")) => {
-                return Outcome::OutOfScope;
-            }
             Err(findings) => {
                 let is_input = findings
                     .iter()
