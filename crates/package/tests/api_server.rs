@@ -4,10 +4,11 @@
 //! one is given to both: to the server by dry run with strict field
 //! validation. The server also holds rules that no schema does; where one of
 //! those asks for a field it is listed, in the server's words, in
-//! `api_server/required.txt` (written anew with CONSIGN_WRITE_REQUIRED=1 and
-//! `--ignored`, for another release of Kubernetes).
+//! `api_server/required.txt` (written anew with
+//! `CONSIGN_WRITE_REQUIRED=1` and `--ignored`, for another release of Kubernetes).
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "how often both agree is worth knowing")]
 
 #[path = "api_server/breaks.rs"]
 mod breaks;

@@ -68,9 +68,10 @@ impl Judge {
             .find(|r| r["kind"] == kind && !r["name"].as_str().unwrap().contains('/'))
             .unwrap_or_else(|| panic!("{api_version} {kind} is not served"));
         let name = resource["name"].as_str().unwrap();
-        let path = match resource["namespaced"] == true {
-            true => format!("{root}/namespaces/default/{name}"),
-            false => format!("{root}/{name}"),
+        let path = if resource["namespaced"] == true {
+            format!("{root}/namespaces/default/{name}")
+        } else {
+            format!("{root}/{name}")
         };
         let path = format!("{path}?dryRun=All&fieldValidation=Strict");
         self.paths.insert(key, path.clone());

@@ -9,7 +9,6 @@ use super::definitions::{Definitions, Field};
 /// Required by the schema, yet an object without the field is taken: what Go
 /// fills in is good enough.
 const NOT_REQUIRED: &[(&str, &[&str])] = &[
-    ("apps.v1.ControllerRevision", &["revision"]),
     ("batch.v1.PodFailurePolicy", &["rules"]),
     ("core.v1.Event", &["involvedObject"]),
     ("core.v1.HTTPHeader", &["value"]),
@@ -27,7 +26,6 @@ const NOT_REQUIRED: &[(&str, &[&str])] = &[
     ("resource.*.ResourceClaimTemplate", &["spec"]),
     ("resource.*.ResourceClaimTemplateSpec", &["spec"]),
     ("resource.*.ResourcePool", &["generation"]),
-    ("scheduling.v1.PriorityClass", &["value"]),
     ("storage.v1.CSIDriver", &["spec"]),
     ("storage.v1.CSINode", &["spec"]),
     ("storage.v1.CSINodeSpec", &["drivers"]),
@@ -307,6 +305,7 @@ pub fn apply(releases: &mut [Definitions]) -> Result<(), String> {
     {
         field.required &= field.shape != "bool";
     }
+    no_longer_required(releases);
     for (name, fields) in NOT_REQUIRED {
         change(releases, name, fields, |found| {
             std::mem::take(&mut found.required)
@@ -331,6 +330,23 @@ pub fn apply(releases: &mut [Definitions]) -> Result<(), String> {
         })?;
     }
     Ok(())
+}
+
+/// A release that no longer requires a field has corrected its schema: the
+/// servers before it filled the field in as well.
+fn no_longer_required(releases: &mut [Definitions]) {
+    for at in (1..releases.len()).rev() {
+        let (older, newer) = releases.split_at_mut(at);
+        let (Some(older), Some(newer)) = (older.last_mut(), newer.first()) else {
+            return;
+        };
+        for (name, fields) in &mut older.types {
+            for (field, found) in fields {
+                let next = newer.types.get(name).and_then(|fields| fields.get(field));
+                found.required &= next.is_none_or(|next| next.required);
+            }
+        }
+    }
 }
 
 fn change(
