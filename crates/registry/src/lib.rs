@@ -40,6 +40,8 @@ mod http;
 mod document;
 mod token;
 
+mod access;
+
 mod endpoint;
 
 pub mod resolver;

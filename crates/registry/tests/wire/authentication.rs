@@ -321,3 +321,43 @@ fn basic_is_chosen_where_bearer_is_not_offered() {
     let error = resolve(settings, &format!("{}/app:v1", registry.host())).unwrap_err();
     assert_eq!(error.code(), "image-not-found");
 }
+
+/// Registries lock accounts after a few wrong passwords.
+#[test]
+fn a_wrong_password_is_sent_once() {
+    let registry = Server::start(|_| {
+        Action::Answer(Reply::status(401).with("WWW-Authenticate", "Basic realm=x"))
+    })
+    .unwrap();
+    let host = registry.host();
+    let dir = TempDir::new().unwrap();
+    let with = Settings {
+        credentials: credentials(&dir, &host, &password("robot", "wrong")),
+        ..settings()
+    };
+    let answers = resolve_all(with, (0..20).map(|n| format!("{host}/app{n}:v1")));
+    for answer in answers.values() {
+        assert!(
+            matches!(
+                answer,
+                Err(RegistryError::Unauthorized {
+                    credential: Credential::Sent,
+                    ..
+                })
+            ),
+            "{answer:?}"
+        );
+    }
+    let sent = registry.seen();
+    let with_password = sent.iter().filter(|r| r.header("authorization").is_some());
+    assert_eq!(with_password.count(), 1);
+
+    let (realm, registry, images, settings) = with_tokens(Grants::default(), 4);
+    let settings = Settings {
+        credentials: credentials(&dir, &registry.host(), &password("robot", "wrong")),
+        ..settings
+    };
+    let answers = resolve_all(settings, images);
+    assert!(answers.values().all(Result::is_err));
+    assert_eq!(realm.seen().len(), 1);
+}
