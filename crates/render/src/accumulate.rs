@@ -40,11 +40,14 @@ impl<'a> Build<'a> {
     }
 
     /// Everything a directory's kustomization makes, names not followed yet,
-    /// and that kustomization.
-    pub fn root(&mut self, path: &RelPath) -> Result<(ResMap, Kustomization), Vec<Finding>> {
+    /// that kustomization, and its file.
+    pub fn root(
+        &mut self,
+        path: &RelPath,
+    ) -> Result<(ResMap, Kustomization, RelPath), Vec<Finding>> {
         let (directory, kustomization) = self.loader.root(path)?;
         let resources = self.run(&directory, &kustomization, ResMap::new())?;
-        Ok((resources, kustomization))
+        Ok((resources, kustomization, directory.file))
     }
 
     /// Does what a kustomization says to the resources there are.

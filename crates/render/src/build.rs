@@ -85,14 +85,14 @@ fn shorten(findings: Vec<Finding>) -> Vec<Finding> {
 
 fn run(area: &Area<'_>, directory: &RelPath, options: Options) -> Result<Rendered, Vec<Finding>> {
     let mut build = Build::new(area, options.load_restrictor);
-    let (mut resources, kustomization) = build.root(directory)?;
+    let (mut resources, kustomization, file) = build.root(directory)?;
     name_hash::add(&mut resources).map_err(|f| vec![f])?;
     follow_names::follow(&mut resources, NAME_REFERENCES)?;
     finish::drop_local(&mut resources);
     let wanted = kustomization.sort_options.as_ref();
     order(&mut resources, wanted, options)
-        .map_err(|message| vec![sort_wrong(directory, wanted, message)])?;
-    finish::normalise_annotations(&mut resources);
+        .map_err(|message| vec![sort_wrong(&file, wanted, message)])?;
+    finish::normalise_annotations(&mut resources)?;
     let objects = resources.into_vec().into_iter();
     Ok(Rendered {
         objects: objects.map(|Resource { object, .. }| object).collect(),
@@ -100,9 +100,9 @@ fn run(area: &Area<'_>, directory: &RelPath, options: Options) -> Result<Rendere
     })
 }
 
-fn sort_wrong(directory: &RelPath, options: Option<&SortOptions>, message: String) -> Finding {
+fn sort_wrong(file: &RelPath, options: Option<&SortOptions>, message: String) -> Finding {
     let line = options.map_or(0, |o| o.line);
-    Finding::error("kustomization-invalid", Class::Usage, message).at(directory.to_string(), line)
+    Finding::error("kustomization-invalid", Class::Usage, message).at(file.as_str(), line)
 }
 
 fn order(

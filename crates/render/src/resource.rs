@@ -251,6 +251,27 @@ impl Resource {
             name: id.name,
             scope: id.scope,
         });
+        self.give_metadata();
+    }
+
+    /// Makes `metadata` when it is missing (only lists may be without), as
+    /// kustomize does to write its memory.
+    pub fn give_metadata(&mut self) {
+        if let Some(map) = self.node_mut().as_map_mut()
+            && map.get("metadata").is_none()
+        {
+            map.set("metadata", Node::map());
+        }
+    }
+
+    /// Forgets everything but what it is now.
+    pub fn forget(&mut self) {
+        self.previous.clear();
+        self.prefixes.clear();
+        self.suffixes.clear();
+        self.generated = Generated::No;
+        self.behavior = Behavior::Create;
+        self.name_hash = NameHash::No;
     }
 
     /// Remembers a prefix (an empty one is none).

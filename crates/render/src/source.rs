@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use model::finding::{Class, Finding};
 use model::object::{Object, Origin};
-use model::yaml::{Content, Limits, Node, parse_resources};
+use model::yaml::{Content, Limits, Node, Tag, from_json, parse_resources, to_json};
 
 use crate::resource::{Resource, text};
 
@@ -31,6 +31,12 @@ pub fn resources(text: &str, file: &str, limits: &Limits) -> Result<Vec<Resource
             (d.node, origin)
         })
         .collect();
+    // The items of a file's only list are taken as they are; those of others
+    // kustomize turns into JSON and back.
+    let mut as_written = pending.len() == 1
+        && pending
+            .front()
+            .is_some_and(|(node, _)| matches!(text_of(node, "kind"), "List" | "ResourceList"));
     let mut found = Vec::new();
     let mut findings = Vec::new();
     while let Some((node, origin)) = pending.pop_front() {
@@ -45,8 +51,12 @@ pub fn resources(text: &str, file: &str, limits: &Limits) -> Result<Vec<Resource
             found.push(Resource::new(Object { node, origin }));
             continue;
         }
+        let as_written = std::mem::take(&mut as_written);
         match items(node) {
-            Ok(items) => pending.extend(items.into_iter().map(|item| {
+            Ok(items) => pending.extend(items.into_iter().map(|mut item| {
+                if !as_written {
+                    through_json(&mut item);
+                }
                 let line = if item.at.line > 0 {
                     item.at.line
                 } else {
@@ -100,6 +110,21 @@ fn check(node: &Node, origin: &Origin) -> Result<(), Finding> {
         return Err(invalid(origin, message));
     }
     Ok(())
+}
+
+/// Leaves in every scalar what JSON would keep of it.
+fn through_json(node: &mut Node) {
+    match &mut node.content {
+        Content::Seq(items) => items.iter_mut().for_each(through_json),
+        Content::Map(map) => map.iter_mut().for_each(|(_, value)| through_json(value)),
+        Content::Scalar(scalar) if scalar.tag != Tag::Str => {
+            // What JSON cannot hold is told when the object is printed.
+            if let Ok(json) = to_json(node) {
+                node.content = from_json(&json).content;
+            }
+        }
+        Content::Scalar(_) => {}
+    }
 }
 
 fn items(mut list: Node) -> Result<Vec<Node>, String> {

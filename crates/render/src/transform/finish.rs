@@ -1,6 +1,10 @@
 //! What is done to the result before it is shown.
 
+use model::finding::{Class, Finding};
+use model::yaml::Node;
+
 use crate::resmap::ResMap;
+use crate::resource::Resource;
 
 /// The annotation that keeps an object from the output, unless it says
 /// `false`.
@@ -42,11 +46,33 @@ pub fn drop_local(resources: &mut ResMap) {
 }
 
 /// Writes the annotations of every object anew, as kustomize does when it
-/// takes its own out: values become text, an empty map goes away.
-pub fn normalise_annotations(resources: &mut ResMap) {
+/// takes its own out: values become text, an empty map goes away. Of a list
+/// kustomize makes a map, pair by pair; here that is an error.
+pub fn normalise_annotations(resources: &mut ResMap) -> Result<(), Vec<Finding>> {
+    let findings: Vec<Finding> = resources.all().iter().filter_map(listed).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
     for resource in resources.all_mut() {
+        resource.give_metadata();
         let mut annotations = resource.meta_map("annotations");
         annotations.retain(|key, _| !INTERNAL.contains(&key.as_str()));
         resource.set_meta_map("annotations", &annotations);
     }
+    Ok(())
+}
+
+fn listed(resource: &Resource) -> Option<Finding> {
+    let annotations = resource.node().at_path(&["metadata", "annotations"])?;
+    annotations.as_seq().filter(|items| !items.is_empty())?;
+    let message = format!(
+        "{}: metadata.annotations must be a map, not {}",
+        resource.describe(),
+        Node::describe(annotations)
+    );
+    let origin = &resource.object.origin;
+    Some(
+        Finding::error("resource-invalid", Class::Usage, message)
+            .at(origin.path.as_str(), origin.line),
+    )
 }

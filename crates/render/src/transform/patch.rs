@@ -3,7 +3,7 @@
 //! Which resources a patch is for is decided here; how it changes one, in
 //! [`crate::merge`] and [`crate::json6902`].
 
-use model::yaml::Node;
+use model::yaml::{Map, Node};
 
 use crate::json6902::{JsonPatchError, Patch as JsonPatch};
 use crate::merge::{self, MergeError, Outcome};
@@ -148,6 +148,25 @@ fn give_annotations(node: &mut Node) {
     }
 }
 
+/// Stands for kustomize's memory in the annotations: a patch that replaces
+/// them takes it away, and with it earlier names and the name suffix.
+const MEMORY: &str = "internal.config.kubernetes.io/memory";
+
+fn annotations_of(node: &mut Node) -> Option<&mut Map> {
+    node.at_path_mut(&["metadata", "annotations"])?.as_map_mut()
+}
+
+fn set_memory(node: &mut Node) {
+    if let Some(annotations) = annotations_of(node) {
+        annotations.set(MEMORY, Node::str(""));
+    }
+}
+
+/// Whether it was still there.
+fn take_memory(node: &mut Node) -> bool {
+    annotations_of(node).is_some_and(|annotations| annotations.remove(MEMORY).is_some())
+}
+
 fn strategic(resources: &mut ResMap, at: usize, patch: &Strategic) -> Result<(), PatchError> {
     let merged = resources.change(at, |resource| merge_into(resource, patch));
     merged.unwrap_or(Ok(()))?;
@@ -167,10 +186,18 @@ fn merge_into(resource: &mut Resource, patch: &Strategic) -> Result<(), PatchErr
     if patch.name == Change::Allowed || patch.kind == Change::Allowed {
         resource.remember();
     }
+    let has_memory = has_memory(resource);
+    if has_memory {
+        give_annotations(resource.node_mut());
+        set_memory(resource.node_mut());
+    }
     let outcome = merge::apply(resource.node_mut(), &node)
         .map_err(|error| PatchError::Merge { object, error })?;
     if outcome == Outcome::Deleted {
         *resource.node_mut() = Node::map();
+    }
+    if has_memory && !take_memory(resource.node_mut()) {
+        resource.forget();
     }
     if resource.is_empty() {
         return Ok(());
