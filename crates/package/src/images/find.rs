@@ -452,6 +452,10 @@ impl<'o> Search<'_, 'o> {
     }
 
     fn warn_uncovered(&mut self, path: &ObjectPath, node: &Node, text: &str) {
+        // What has a digest is pinned, whoever covers it.
+        if text.parse::<ImageRef>().is_ok_and(|i| i.digest().is_some()) {
+            return;
+        }
         let what = format!(
             "{}: {} looks like an image and is not pinned: {text}",
             place::name(self.object),

@@ -4,6 +4,7 @@
 
 mod objects;
 
+mod annotate;
 mod find;
 mod image_laws;
 mod lock;
