@@ -66,3 +66,15 @@ fn strategic_merges_are_kyaml_s() {
         wrong.join("\n\n")
     );
 }
+
+/// As recorded from `kustomize build` v5.5.0: an element without its key takes
+/// every element that has one out of the target.
+#[test]
+fn an_element_without_its_key_empties_the_list() {
+    let mut target =
+        read("{apiVersion: v1, kind: Pod, spec: {containers: [{name: b}, {name: a, image: i}]}}");
+    let patch = read("{apiVersion: v1, kind: Pod, spec: {containers: [{image: j}]}}");
+    assert_eq!(apply(&mut target, &patch), Ok(Outcome::Kept));
+    let expected = "apiVersion: v1\nkind: Pod\nspec:\n  containers: []\n";
+    assert_eq!(emit(&target).as_deref(), Ok(expected));
+}

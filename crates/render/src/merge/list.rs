@@ -83,6 +83,8 @@ fn has_field(arena: &Arena, element: Id, key: &str, value: &str) -> bool {
         .is_some_and(|field| value.is_empty() || arena.text(field) == value)
 }
 
+/// The first element with these values; unlike where elements are set, an
+/// empty value is only had by a field that is empty.
 fn find(arena: &Arena, list: Id, keys: &[&str], values: &[String]) -> Option<Id> {
     let primitive = keys.first().is_none_or(|key| key.is_empty());
     arena
@@ -94,10 +96,10 @@ fn find(arena: &Arena, list: Id, keys: &[&str], values: &[String]) -> Option<Id>
             None if primitive => arena.text(element).is_empty(),
             _ => {
                 arena.is_map(element)
-                    && keys
-                        .iter()
-                        .zip(values)
-                        .all(|(key, value)| has_field(arena, element, key, value))
+                    && keys.iter().zip(values).all(|(key, value)| {
+                        let field = arena.field(element, key);
+                        field.is_some_and(|field| arena.text(field) == value)
+                    })
             }
         })
 }
