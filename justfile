@@ -18,3 +18,7 @@ ci:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- --deny warnings
+
+# Whole processes against today's scripts, as ratios (CONSIGN_BASELINE names their directory)
+bench:
+    cargo bench --package consign --bench whole
