@@ -49,6 +49,9 @@ pub fn is_wanted(path: &str) -> bool {
 pub(super) fn check(tree: &FileTree, log: &mut Log) {
     for path in FILES {
         match tree.get(path) {
+            // The directory could not be listed, which is said of it below:
+            // whether the file is there nobody knows.
+            None if parent_failed(tree, path) => {}
             None => log.fail(
                 format!("{path} missing"),
                 damage("file-missing", path, "it is missing"),
@@ -70,6 +73,15 @@ pub(super) fn check(tree: &FileTree, log: &mut Log) {
     for entry in tree.iter().filter(|e| e.exact && is_wanted(&e.path)) {
         file_mode(entry, log);
     }
+}
+
+/// Whether the operating system refused to list the directory of this file.
+pub(super) fn parent_failed(tree: &FileTree, path: &str) -> bool {
+    path.rsplit_once('/')
+        .and_then(|(parent, _)| tree.get(parent))
+        .is_some_and(|entry| {
+            matches!(&entry.content, Content::Failed(e) if e.class().1 == Class::Io)
+        })
 }
 
 /// One of the six files.

@@ -8,6 +8,7 @@ use model::files::{Content, FileTree, Kind, TreeEntry};
 use model::finding::{Class, Finding};
 
 use super::log::{Log, damage};
+use super::set::parent_failed;
 use crate::checksums::{self, Checksums, PackageDigest};
 use crate::report::Tag;
 use crate::sealed::FILES;
@@ -103,6 +104,9 @@ fn compare(tree: &FileTree, list: &Checksums, details: &mut Details) {
             }
             // Step 1 said why; `sha256sum -c` says it like this.
             Some((found, None)) if is_io(found) => {
+                details.say(format!("./{path}: FAILED open or read"), None);
+            }
+            None if parent_failed(tree, path) => {
                 details.say(format!("./{path}: FAILED open or read"), None);
             }
             _ => details.say(format!("./{path}: FAILED"), None),
