@@ -71,6 +71,9 @@ pub fn make(
 
     tell(line(Tag::Info, "Building manifests from kustomize..."));
     let rendered = source.render()?;
+    if rendered.objects.is_empty() {
+        return Err(vec![no_objects(&source)]);
+    }
     let mut warnings: Vec<Finding> = rendered.warnings.iter().map(|w| deprecated(w)).collect();
     tell(line(Tag::Ok, "Manifests generated"));
 
@@ -153,6 +156,16 @@ pub fn make(
     let package = seal::seal(draft, &hosting.open_options())?;
     tell(line(Tag::Ok, "Deployment script generated"));
     Ok(Made { package, warnings })
+}
+
+/// A package of nothing would, once deployed, take everything away.
+fn no_objects(source: &Source<'_>) -> Finding {
+    Finding::error(
+        "client-empty",
+        Class::Usage,
+        format!("{} builds no objects", source.directory),
+    )
+    .help("List the client's manifests under resources in its kustomization.yaml")
 }
 
 fn deprecated(warning: &str) -> Finding {

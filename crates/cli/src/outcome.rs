@@ -1,6 +1,9 @@
 //! What a command answers, and the one JSON document it can be printed as.
 
+use std::fmt::Write as _;
+
 use model::finding::{Finding, Severity};
+use model::text;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -57,7 +60,7 @@ impl Outcome {
             "findings": findings,
             "data": self.data,
         });
-        format!("{document:#}\n")
+        escape_hidden(&format!("{document:#}\n"))
     }
 }
 
@@ -71,6 +74,23 @@ impl From<Finding> for Outcome {
     fn from(finding: Finding) -> Self {
         vec![finding].into()
     }
+}
+
+/// The same document with every hidden character as a JSON escape: JSON itself
+/// asks for that below U+0020 only. Such a character stands in strings alone.
+fn escape_hidden(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    let mut units = [0; 2];
+    for c in document.chars() {
+        if c == '\n' || !text::is_hidden(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
 }
 
 fn finding(f: &Finding) -> Value {

@@ -32,11 +32,17 @@ pub fn listen() {
         };
         std::thread::spawn(move || {
             let _finished = hold();
-            std::process::exit(SIGNAL_BASE + first);
+            end(first);
         });
         // The first one waits; whoever sends another means now.
         if let Some(second) = arriving.next() {
-            std::process::exit(SIGNAL_BASE + second);
+            end(second);
         }
     });
+}
+
+/// Ends the program, and what it started with it.
+fn end(signal: i32) -> ! {
+    programs::process::kill_running();
+    std::process::exit(SIGNAL_BASE + signal)
 }

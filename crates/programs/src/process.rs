@@ -1,11 +1,13 @@
 //! One program, run to its end or to its deadline.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -147,27 +149,24 @@ pub fn run(run: &Run<'_>) -> Result<Output, ProcessError> {
         source,
     };
     let ends = Instant::now().checked_add(run.deadline);
-    let child = Command::new(&run.program.0)
+    let mut command = Command::new(&run.program.0);
+    command
         .args(&run.args)
         .current_dir(run.directory)
         .env_clear()
         .envs(run.environment.iter().map(|(k, v)| (k, v)))
-        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(start)?;
-    let mut group = Group(child);
-    let said = talk(&mut group.0, run, ends);
+        .stderr(Stdio::piped());
+    let mut group = Group::start(&mut command).map_err(start)?;
+    let said = talk(&mut group.child, run, ends);
     let talk = |source: io::Error| ProcessError::Talk {
         program: program(),
         source,
     };
     match said {
         Ok((stdout, stderr)) => {
-            group.kill();
-            let status = group.0.wait().map_err(talk)?;
+            let status = group.end().map_err(talk)?;
             let code = status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
@@ -189,25 +188,57 @@ pub fn run(run: &Run<'_>) -> Result<Output, ProcessError> {
     }
 }
 
+/// The groups that run now. A number leaves before its child is waited for, so
+/// that what stands here is never another's.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn running() -> MutexGuard<'static, BTreeSet<i32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills every program that runs now, and all that they started: for whoever is
+/// about to end this process.
+pub fn kill_running() {
+    for group in running().iter().copied() {
+        kill(group);
+    }
+}
+
+fn kill(group: i32) {
+    if let Some(pid) = Pid::from_raw(group) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
 /// A child and all it started; gone when dropped.
-struct Group(Child);
+struct Group {
+    child: Child,
+    number: i32,
+}
 
 impl Group {
-    /// Kills the group. Its leader must not have been waited for, so that its
-    /// number is still its own; it may have ended.
-    fn kill(&self) {
-        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
+    /// Starts a program as the leader of a group of its own.
+    fn start(command: &mut Command) -> io::Result<Self> {
+        let mut running = running();
+        let child = command.process_group(0).spawn()?;
+        let number = i32::try_from(child.id()).unwrap_or(0);
+        running.insert(number);
+        Ok(Self { child, number })
+    }
+
+    /// Kills the group and waits for its leader.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        kill(self.number);
+        running().remove(&self.number);
+        self.child.wait()
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         // Once waited for, the child's number may be another's.
-        if matches!(self.0.try_wait(), Ok(None)) {
-            self.kill();
-            let _ = self.0.wait();
+        if running().contains(&self.number) {
+            let _ = self.end();
         }
     }
 }

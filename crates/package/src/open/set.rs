@@ -79,9 +79,9 @@ pub(super) fn check(tree: &FileTree, log: &mut Log) {
 pub(super) fn parent_failed(tree: &FileTree, path: &str) -> bool {
     path.rsplit_once('/')
         .and_then(|(parent, _)| tree.get(parent))
-        .is_some_and(|entry| {
-            matches!(&entry.content, Content::Failed(e) if e.class().1 == Class::Io)
-        })
+        .is_some_and(
+            |entry| matches!(&entry.content, Content::Failed(e) if e.class().1 == Class::Io),
+        )
 }
 
 /// One of the six files.
