@@ -103,13 +103,21 @@ pub fn get(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn helper(script: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("docker-credential-test");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = dir.path().join("text");
+        std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // Written by another process: were it open for writing here while another
+        // test starts a program, that program would hold it open, and it could
+        // not be run (ETXTBSY).
+        let installed = std::process::Command::new("install")
+            .args(["-m", "755"])
+            .arg(&text)
+            .arg(dir.path().join("docker-credential-test"))
+            .status()
+            .unwrap();
+        assert!(installed.success());
         dir
     }
 
