@@ -71,7 +71,7 @@ pub fn seal(draft: Draft, options: &OpenOptions) -> Result<Package, Vec<Finding>
         .print()
         .map_err(|e| vec![bug(format!("MANIFEST.json cannot be written: {e}"))])?;
     let images = images::list::print(&draft.images);
-    let mut files: BTreeMap<&'static str, Arc<[u8]>> = BTreeMap::new();
+    let mut files: BTreeMap<&'static str, Arc<Vec<u8>>> = BTreeMap::new();
     let [
         manifest_path,
         all_path,
@@ -80,16 +80,19 @@ pub fn seal(draft: Draft, options: &OpenOptions) -> Result<Package, Vec<Finding>
         script_path,
         checksums_path,
     ] = FILES;
-    files.insert(manifest_path, manifest_text.into_bytes().into());
-    files.insert(all_path, all.into_bytes().into());
-    files.insert(images_path, images.into_bytes().into());
-    files.insert(secrets_path, draft.secrets_ref.into_bytes().into());
-    files.insert(script_path, deploy_script::TEXT.as_bytes().into());
-    let list = Checksums::of(files.iter().map(|(path, bytes)| (*path, bytes.as_ref())))
+    files.insert(manifest_path, Arc::new(manifest_text.into_bytes()));
+    files.insert(all_path, Arc::new(all.into_bytes()));
+    files.insert(images_path, Arc::new(images.into_bytes()));
+    files.insert(secrets_path, Arc::new(draft.secrets_ref.into_bytes()));
+    files.insert(
+        script_path,
+        Arc::new(deploy_script::TEXT.as_bytes().to_vec()),
+    );
+    let list = Checksums::of(files.iter().map(|(path, bytes)| (*path, bytes.as_slice())))
         .map_err(|e| vec![bug(format!("checksum.sha256 cannot be written: {e}"))])?
         .print();
     let digest = PackageDigest::of(list.as_bytes());
-    files.insert(checksums_path, list.into_bytes().into());
+    files.insert(checksums_path, Arc::new(list.into_bytes()));
     let package = Package::new(manifest, draft.objects, draft.images, digest, files);
     let report = open(&package.tree(), options).finish(&BashSyntax::Absent);
     let Some(opened) = report.package else {

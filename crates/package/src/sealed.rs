@@ -51,7 +51,7 @@ pub struct Package {
     /// The references of images.txt.
     pub images: BTreeSet<ImageRef>,
     digest: PackageDigest,
-    files: BTreeMap<&'static str, Arc<[u8]>>,
+    files: BTreeMap<&'static str, Arc<Vec<u8>>>,
 }
 
 /// A file to publish.
@@ -60,7 +60,7 @@ pub struct PackageFile<'a> {
     /// Where in the package.
     pub path: &'static str,
     /// Its bytes.
-    pub bytes: &'a Arc<[u8]>,
+    pub bytes: &'a Arc<Vec<u8>>,
     /// Its mode.
     pub mode: u32,
 }
@@ -73,7 +73,7 @@ impl Package {
         objects: Vec<Object>,
         images: BTreeSet<ImageRef>,
         digest: PackageDigest,
-        files: BTreeMap<&'static str, Arc<[u8]>>,
+        files: BTreeMap<&'static str, Arc<Vec<u8>>>,
     ) -> Self {
         Self {
             manifest,
@@ -96,7 +96,7 @@ impl Package {
 
     /// The bytes of one of [`FILES`].
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {
-        self.files.get(path).map(AsRef::as_ref)
+        self.files.get(path).map(|bytes| bytes.as_slice())
     }
 
     /// The package as if it had just been read from its directory.

@@ -224,19 +224,7 @@ impl Job<'_> {
     }
 
     fn write(&self, package: &Package) -> Result<Written, Vec<Finding>> {
-        std::fs::create_dir_all(self.output).map_err(|e| {
-            vec![
-                Finding::error(
-                    "output-unwritable",
-                    Class::Io,
-                    format!(
-                        "Cannot make the output directory {}: {e}",
-                        self.output.display()
-                    ),
-                )
-                .help("Give another one with --output"),
-            ]
-        })?;
+        self.make_output()?;
         let _finished = signals::hold();
         let root = Root::open(self.output).map_err(|e| vec![e.into()])?;
         sweep(&root).map_err(|e| vec![e.into()])?;
@@ -261,6 +249,34 @@ impl Job<'_> {
             Err(PublishError::AlreadyExists { .. }) => Err(vec![self.exists()]),
             Err(e) => Err(vec![e.into()]),
         }
+    }
+
+    /// Makes the directory that packages are made in. Below the root its name is
+    /// flushed to disk, so that a first package is as durable as a later one.
+    fn make_output(&self) -> Result<(), Vec<Finding>> {
+        if self.output.is_dir() {
+            return Ok(());
+        }
+        if self.args.output.is_none() {
+            return self
+                .hosting
+                .root
+                .make_dirs(&self.hosting.settings.packages)
+                .map_err(|e| vec![e.into()]);
+        }
+        std::fs::create_dir_all(self.output).map_err(|e| {
+            vec![
+                Finding::error(
+                    "output-unwritable",
+                    Class::Io,
+                    format!(
+                        "Cannot make the output directory {}: {e}",
+                        self.output.display()
+                    ),
+                )
+                .help("Give another one with --output"),
+            ]
+        })
     }
 
     /// Accepts an existing package of exactly these bytes that verifies.

@@ -40,7 +40,7 @@ impl Default for TreeLimits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// All of them, read once.
-    Bytes(Arc<[u8]>),
+    Bytes(Arc<Vec<u8>>),
     /// They were not wanted, or it is not a regular file.
     Unread,
     /// They could not be read, or are too many; a directory that could not be
@@ -246,7 +246,7 @@ impl Reading<'_> {
             (Some(fd), Kind::File) => {
                 let bytes = read_open(fd, entry.size, self.limits.file_bytes)
                     .map_err(|cause| FileError::new(&path, cause))?;
-                entry.content = Content::Bytes(bytes.into());
+                entry.content = Content::Bytes(Arc::new(bytes));
             }
             (Some(_), Kind::Directory) if depth >= self.limits.depth => {
                 let (what, max) = ("levels of directories", self.limits.depth as u64);

@@ -153,7 +153,12 @@ pub fn open(tree: &FileTree, options: &OpenOptions) -> Opening {
     let Some(checked) = sums::check(tree, log) else {
         return opening;
     };
-    let bytes = |path: &str| checked.files.get(path).map_or(&[][..], AsRef::as_ref);
+    let bytes = |path: &str| {
+        checked
+            .files
+            .get(path)
+            .map_or(&[][..], |bytes| bytes.as_slice())
+    };
 
     let manifest = identity::check(&tree.name, bytes(manifest::FILE_NAME), log);
     if manifest.as_ref().is_some_and(|m| m.consign.is_none()) {

@@ -16,7 +16,7 @@ use crate::sealed::FILES;
 /// Bytes that were checked, and the digest that names them.
 pub(super) struct Checked {
     pub(super) digest: PackageDigest,
-    pub(super) files: BTreeMap<&'static str, Arc<[u8]>>,
+    pub(super) files: BTreeMap<&'static str, Arc<Vec<u8>>>,
 }
 
 /// Compares every file with its checksum. Nothing is returned unless all six
@@ -55,7 +55,7 @@ pub(super) fn check(tree: &FileTree, log: &mut Log) -> Option<Checked> {
     }
 }
 
-fn regular(entry: &TreeEntry) -> Option<&Arc<[u8]>> {
+fn regular(entry: &TreeEntry) -> Option<&Arc<Vec<u8>>> {
     match (&entry.content, entry.kind) {
         (Content::Bytes(bytes), Kind::File) => Some(bytes),
         _ => None,

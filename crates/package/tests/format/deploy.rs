@@ -48,7 +48,7 @@ impl Site {
         fs::create_dir_all(site.package.join("manifests")).unwrap();
         for file in package.files() {
             let path = site.package.join(file.path);
-            fs::write(&path, file.bytes).unwrap();
+            fs::write(&path, file.bytes.as_slice()).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(file.mode)).unwrap();
         }
         site.program("kubectl", STUB);

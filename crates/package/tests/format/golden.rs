@@ -46,7 +46,7 @@ fn x12_format_1_is_these_bytes() {
         for file in package.files() {
             let path = golden("format-1").join(file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, file.bytes).unwrap();
+            fs::write(path, file.bytes.as_slice()).unwrap();
         }
     }
     let tree = tree("format-1");

@@ -96,7 +96,7 @@ Verifying package: acme-corp-v1.2.3
 #[test]
 fn v1_whatever_does_not_belong_is_named() {
     let mut broken = Broken::new();
-    let bytes = || Content::Bytes(Arc::from(&b"x"[..]));
+    let bytes = || Content::Bytes(Arc::new(b"x".to_vec()));
     broken
         .add("manifests/zz.yaml", Kind::File, Content::Unread)
         .add(".hidden", Kind::File, Content::Unread)
