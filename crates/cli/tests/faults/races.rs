@@ -158,6 +158,7 @@ fn g9_a_packages_directory_may_be_a_link() {
 fn g9_a_temporary_directory_taken_away_is_an_error() {
     let hosting = hosting();
     let packages = hosting.path("packages");
+    fs::create_dir(&packages).expect("it can be made");
     let ran = stopped_at(&hosting, "fsync#1", &making(), || {
         for name in names(&packages) {
             fs::rename(packages.join(name), hosting.path("stolen")).expect("it can be moved");
