@@ -26,8 +26,6 @@ pub enum Tool {
     Kubectl,
     /// kustomize v5.5.0.
     Kustomize,
-    /// The registry of distribution v3.
-    Registry,
 }
 
 /// How a program is built.
@@ -51,12 +49,11 @@ const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 4] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::Kubectl,
         Self::Kustomize,
-        Self::Registry,
     ];
 
     fn recipe(self) -> Recipe {
@@ -81,13 +78,6 @@ impl Tool {
                 "sigs.k8s.io/kustomize/kustomize/v5",
                 "kustomize",
                 "-X sigs.k8s.io/kustomize/api/provenance.version=v5.5.0",
-                false,
-            ),
-            Self::Registry => (
-                "registry",
-                "github.com/distribution/distribution/v3/cmd/registry",
-                "registry",
-                "",
                 false,
             ),
         };
