@@ -22,3 +22,7 @@ lint:
 # Whole processes against today's scripts, as ratios (CONSIGN_BASELINE names their directory)
 bench:
     cargo bench --package consign --bench whole
+
+# Eight writers of one version, a thousand rounds
+bench-race:
+    CONSIGN_RACE_ROUNDS=1000 cargo test --release --package consign --test faults -- g6_ --nocapture
