@@ -110,6 +110,11 @@ fn package_resolves_what_no_lock_holds() {
         hosting.read("packages/acme-v1.0.0/images.txt"),
         format!("{host}/team/a:1@{a}\n{host}/team/b:2@{b}\n")
     );
+    drop(registry);
+    package(&hosting, "v1.0.1", &["--deadline", "2"])
+        .exits(8)
+        .says("Image digest not resolved");
+    assert!(!hosting.path("packages/acme-v1.0.1").exists());
     // Packaging writes no lock: that is lock's to do.
     assert!(!hosting.path("k8s/clients/acme/images.lock").exists());
 }
