@@ -70,7 +70,7 @@ fn registry_settings(
                     Finding::error(
                         "setting-invalid",
                         Class::Usage,
-                        format!("setting registries.mirrors.{registry}: {address:?}: {e}"),
+                        format!("setting registries.mirrors.{registry}: {e}"),
                     )
                     .in_file(crate::settings::FILE),
                 ),

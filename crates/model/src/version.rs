@@ -44,13 +44,6 @@ pub enum VersionError {
     Semver(String),
 }
 
-impl Version {
-    /// Whether this is a pre-release.
-    pub fn is_prerelease(&self) -> bool {
-        !self.0.pre.is_empty()
-    }
-}
-
 impl FromStr for Version {
     type Err = VersionError;
 

@@ -120,6 +120,9 @@ fn token(bytes: &[u8]) -> Option<&'static str> {
             .and_then(|before| bytes.get(before))
             .is_none_or(|b| !b.is_ascii_alphanumeric())
     };
+    // No later start in a run of token characters can be a JWT when the first
+    // is none, so that each run is measured once.
+    let mut measured = 0;
     for (at, byte) in bytes.iter().enumerate() {
         // What any of them begins with; most words are passed by here.
         if !matches!(
@@ -132,13 +135,17 @@ fn token(bytes: &[u8]) -> Option<&'static str> {
         let rest = &bytes[at..];
         for (prefix, least, tail, whose) in TOKENS {
             if let Some(tail_bytes) = rest.strip_prefix(prefix.as_bytes())
-                && run(tail_bytes, tail) >= least
+                && run(tail_bytes.get(..least).unwrap_or(tail_bytes), tail) >= least
             {
                 return Some(whose);
             }
         }
-        if is_jwt(rest) {
-            return Some("a JSON web token");
+        if at >= measured && rest.starts_with(b"eyJ") {
+            let header = run(rest, Tail::Url);
+            if is_jwt(rest, header) {
+                return Some("a JSON web token");
+            }
+            measured = at + header;
         }
     }
     positions(bytes, b"://")
@@ -159,13 +166,9 @@ fn run(bytes: &[u8], tail: Tail) -> usize {
 }
 
 /// Header and claims of a JWT are JSON objects in base64, which begin with
-/// `eyJ` (RFC 7519).
-fn is_jwt(bytes: &[u8]) -> bool {
+/// `eyJ` (RFC 7519). `header` is how long the first of them is.
+fn is_jwt(bytes: &[u8], header: usize) -> bool {
     const LEAST: usize = 10;
-    if !bytes.starts_with(b"eyJ") {
-        return false;
-    }
-    let header = run(bytes, Tail::Url);
     let Some(claims) = bytes[header..].strip_prefix(b".") else {
         return false;
     };
@@ -408,6 +411,14 @@ mod tests {
         }
     }
 
+    /// Were each start measured to the end of its run, this would not end.
+    #[test]
+    fn long_runs_are_measured_once() {
+        for part in ["eyJ-", "ghp_", "://"] {
+            assert_eq!(look(&part.repeat(1 << 18)), None, "{part}");
+        }
+    }
+
     #[test]
     fn tokens_are_seen() {
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl";
@@ -425,6 +436,7 @@ mod tests {
                 "a password in a URL",
             ),
             ("hvs.CAESIJlWh0hYzPkRZf8pQ9".to_owned(), "a Vault token"),
+            (format!("eyJ-eyJ- {jwt}"), "a JSON web token"),
         ] {
             assert_eq!(look(&text), Some(Sensitive::Token(whose)), "{text}");
         }

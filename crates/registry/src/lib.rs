@@ -31,7 +31,7 @@ mod retry;
 
 pub mod credentials;
 
-mod address;
+pub mod address;
 
 pub mod settings;
 

@@ -55,7 +55,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let status = child
         .wait()
         .map_err(|e| format!("cannot wait for cargo: {e}"))?;
-    println!("tests: {} passed, {} failed", count.passed, count.failed);
+    println!(
+        "tests: {} passed, {} failed, {} skipped",
+        count.passed, count.failed, count.ignored
+    );
     if count.passed == 0 {
         return Err("no test ran".to_owned());
     }

@@ -9,15 +9,10 @@ consign=${CONSIGN:-}
 if [[ -z $consign ]]; then
   consign=$(type -P consign) || consign=
 fi
-for built in "$root"/../../target/{release,debug}/consign; do
-  if [[ -z $consign && -x $built ]]; then
-    consign=$built
-  fi
-done
 if [[ -z $consign ]]; then
   printf '[ERROR] %s\n' \
-    "consign not found: not in \$CONSIGN, not on PATH and not built in this checkout" \
-    "Install it, or build it with: cargo build --release" >&2
+    "consign not found: neither in \$CONSIGN nor on PATH" \
+    "Install it, or let \$CONSIGN name the program" >&2
   exit 2
 fi
 

@@ -20,8 +20,8 @@ use crate::outcome::Outcome;
 use crate::root::Hosting;
 use crate::screen::{Line, Screen, Tag, line};
 
-/// How many packages are in memory at once: enough to keep the cores busy,
-/// few enough for a hundred megabytes.
+/// How many packages are looked at before their reports are printed: enough to
+/// keep the cores busy, few enough that real ones fit in a hundred megabytes.
 const AT_ONCE: usize = 64;
 
 /// Verifies the packages.

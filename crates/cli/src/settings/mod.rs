@@ -308,6 +308,24 @@ mod tests {
     }
 
     #[test]
+    fn the_page_that_documents_them_is_read() {
+        let page = include_str!("../../../../docs/settings.md");
+        let example = page
+            .split_once("```yaml\n")
+            .and_then(|(_, rest)| rest.split_once("```"))
+            .expect("the page shows the file")
+            .0;
+        let s = Settings::parse(example).unwrap();
+        assert_eq!(s.kubernetes, Settings::default().kubernetes);
+        assert!(!s.mirrors.is_empty() && !s.images.include.is_empty());
+        for (_, addresses) in &s.mirrors {
+            for address in addresses {
+                address.parse::<registry::address::Mirror>().unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn everything_wrong_is_said_with_its_line() {
         let findings = Settings::parse(
             "namepsace: x\nnamespace: fixed\nkubernetes: 1.36\npolicy:\n  require-clean: maybe\n  clusterKinds: []\n",

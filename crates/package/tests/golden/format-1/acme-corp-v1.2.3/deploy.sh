@@ -299,6 +299,9 @@ end_object() {
       fi
       ;;
   esac
+  if [[ -n $home && ! $home =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$ ]]; then
+    die 3 "manifests/all.yaml: a document has no proper namespace" "verify the package with consign"
+  fi
   if [[ $part == rest && -n $home && $home != "$namespace" ]]; then part=elsewhere; fi
   printf '%s---\n' "$text" >>"$work/$part" || die 7 "cannot write to $work"
 }
@@ -403,6 +406,7 @@ check_lease() {
   age=$(($(date +%s) - $(date -d "${parts[0]}" +%s 2>/dev/null || echo 0)))
   if ((age > LEASE_DEAD)); then return 0; fi
   ttl=${parts[1]:-60}
+  if [[ ! $ttl =~ ^[1-9][0-9]{0,5}$ ]]; then ttl=60; fi
   if ((age > ttl)); then
     # It looks abandoned by this clock; only a whole unchanged period proves it.
     info "Lease $lease looks abandoned: watching it for $ttl seconds..."
@@ -511,7 +515,9 @@ quote_answer() {
 
 # --- state and confirmation -------------------------------------------------
 
-# Secrets are not asked for; what else may hold a secret value is left out.
+# Secrets are not asked for, and values of variables whose names speak of one
+# are left out. What else may hold a secret, arguments and ConfigMaps among it,
+# is written: the file is for its owner only.
 capture_state() {
   local kinds state line skip='' secret=no indent
   info "Capturing current deployment state..."
