@@ -132,7 +132,9 @@ pub struct Init {
 
 /// `consign render`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  consign render --client acme-corp\n  consign render k8s/base")]
+#[command(
+    after_help = "Example:\n  consign render --client acme-corp\n  consign render k8s/base/web"
+)]
 pub struct Render {
     /// A client's name
     #[arg(long, value_name = "NAME", conflicts_with = "directory")]
@@ -206,7 +208,9 @@ pub struct Package {
     /// Open no connection
     #[arg(long, env = "CONSIGN_OFFLINE")]
     pub offline: bool,
-    /// When the package was made, in RFC 3339
+    /// When the package was made, in RFC 3339; else the environment's source
+    /// date, else the commit's time when nothing that was read differs from it,
+    /// else now
     #[arg(long, value_name = "TIME")]
     pub created: Option<String>,
     /// What to do when the package exists

@@ -24,6 +24,8 @@ enum Run {
 
 const ROOT: &[Template] = &[
     (settings::FILE, include_str!("init/consign.yaml"), Run::No),
+    // Packages have a store of their own (specification, "Best Practices").
+    (".gitignore", "/packages/\n", Run::No),
     (
         "tools/package-client.sh",
         include_str!("../../../../examples/hosting/tools/package-client.sh"),

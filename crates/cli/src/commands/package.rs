@@ -42,7 +42,9 @@ pub fn run(
     let output = output(args, hosting, environment);
     let mut outcome = Outcome::done(Value::Null);
     let mut answers = Vec::new();
-    let progress = screen.progress("Packaging", clients.len());
+    let mut failed = Vec::new();
+    let all = clients.len();
+    let progress = screen.progress("Packaging", all);
     for client in clients {
         let name = PackageName {
             client,
@@ -59,15 +61,37 @@ pub fn run(
         };
         match job.run(screen) {
             Ok(answer) => answers.push(answer),
-            Err(errors) => job.findings.extend(errors),
+            Err(errors) => {
+                job.findings.extend(errors);
+                failed.push(job.name.client.to_string());
+            }
         }
         progress.step();
         screen.findings(&job.findings);
         outcome.exit = outcome.exit.and(Exit::of(&job.findings));
         outcome.told.append(&mut job.findings);
     }
+    if all > 1 {
+        screen.report(&[summary(all, &failed)]);
+    }
     outcome.data = json!({ "packages": answers });
     Ok(outcome)
+}
+
+/// What became of several clients: a failure among many lines is overlooked.
+fn summary(all: usize, failed: &[String]) -> Line {
+    if failed.is_empty() {
+        return line(Tag::Ok, format!("Packages generated: {all}, failed: 0"));
+    }
+    let made = all - failed.len();
+    let names = failed.join(", ");
+    line(
+        Tag::Error,
+        format!(
+            "Packages generated: {made}, failed: {} ({names})",
+            failed.len()
+        ),
+    )
 }
 
 fn version(text: &str) -> Result<Version, Finding> {
