@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use model::finding::{Finding, Severity};
 use model::text;
+use package::report::RULE;
 
 use crate::args::{Choice, Format, Verbosity};
 use crate::exit::Exit;
@@ -47,9 +48,6 @@ impl Tag {
         }
     }
 }
-
-/// The rule above and below a header.
-const RULE: &str = "==========================================";
 
 /// One line of a report. Its text is escaped when it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
