@@ -1,0 +1,1 @@
+//! Brings a cluster to a package.
