@@ -26,6 +26,18 @@ pub enum Exit {
     Io = 7,
     /// A registry or the network failed.
     Remote = 8,
+    /// The cluster cannot be reached, refuses, is not healthy, or lacks what
+    /// the package needs; nothing of the package was applied.
+    Cluster = 9,
+    /// The rollout failed; the previous version is serving again, or what a
+    /// first deploy created is gone.
+    RolledBack = 10,
+    /// The rollout failed and the previous version is not serving.
+    NotServing = 11,
+    /// Interrupted after a write to a cluster; the outcome is not known.
+    Interrupted = 12,
+    /// Asked to compare, and it differs.
+    Differs = 13,
 }
 
 impl From<Class> for Exit {
@@ -38,6 +50,7 @@ impl From<Class> for Exit {
             Class::Conflict => Self::Conflict,
             Class::Io => Self::Io,
             Class::Remote => Self::Remote,
+            Class::Cluster => Self::Cluster,
         }
     }
 }
@@ -77,5 +90,19 @@ mod tests {
         assert_eq!(Exit::of([&warning]), Exit::Done);
         assert_eq!(Exit::Done.and(Exit::Io), Exit::Io);
         assert_eq!(Exit::Remote.and(Exit::Conflict), Exit::Conflict);
+        assert_eq!(Exit::RolledBack.and(Exit::Cluster), Exit::Cluster);
+    }
+
+    #[test]
+    fn the_readme_lists_every_code() {
+        let readme = include_str!("../../../README.md");
+        let table = readme
+            .split_once("## Exit codes")
+            .and_then(|(_, rest)| rest.split_once("\n## "))
+            .expect("the README has the table")
+            .0;
+        for code in Exit::Done as u8..=Exit::Differs as u8 {
+            assert!(table.contains(&format!("\n| {code} |")), "{code}");
+        }
     }
 }

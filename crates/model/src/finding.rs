@@ -23,6 +23,9 @@ pub enum Class {
     Io,
     /// A registry or the network failed.
     Remote,
+    /// The cluster cannot be reached, refuses, is not healthy, or lacks what
+    /// the package needs.
+    Cluster,
 }
 
 /// Whether a finding stops the operation.
