@@ -151,6 +151,16 @@ impl ApiServer {
         &self.kubeconfig
     }
 
+    /// The certificates that vouch for its own, in PEM.
+    pub fn authorities(&self) -> &[u8] {
+        &self.authorities
+    }
+
+    /// The administrator's token.
+    pub fn token(&self) -> &'static str {
+        TOKEN
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         self.server.log()

@@ -18,6 +18,8 @@ pub mod https;
 
 pub mod apiserver;
 
+pub mod api_proxy;
+
 pub mod certificate;
 pub mod http;
 
