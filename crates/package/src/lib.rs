@@ -31,6 +31,9 @@ pub mod secret_refs;
 
 pub mod sealed;
 
+pub mod bundle;
+pub mod trust;
+
 pub mod report;
 
 pub mod open;

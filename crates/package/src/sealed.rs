@@ -101,25 +101,11 @@ impl Package {
 
     /// The package as if it had just been read from its directory.
     pub fn tree(&self) -> FileTree {
-        let file = |file: PackageFile<'_>| TreeEntry {
-            path: file.path.to_owned(),
-            exact: true,
-            kind: Kind::File,
-            mode: file.mode,
-            links: 1,
-            size: file.bytes.len() as u64,
-            content: Content::Bytes(Arc::clone(file.bytes)),
+        let file = |file: PackageFile<'_>| {
+            let content = Content::Bytes(Arc::clone(file.bytes));
+            file_entry(file.path, file.bytes.len(), content)
         };
-        let directory = TreeEntry {
-            path: "manifests".to_owned(),
-            exact: true,
-            kind: Kind::Directory,
-            mode: DIRECTORY_MODE,
-            links: 2,
-            size: 0,
-            content: Content::Unread,
-        };
-        let entries = self.files().map(file).chain([directory]).collect();
+        let entries = self.files().map(file).chain([manifests_entry()]).collect();
         FileTree::new(self.name().to_string(), entries)
     }
 
@@ -128,11 +114,42 @@ impl Package {
         self.files.iter().map(|(path, bytes)| PackageFile {
             path,
             bytes,
-            mode: if *path == deploy_script::FILE_NAME {
-                SCRIPT_MODE
-            } else {
-                FILE_MODE
-            },
+            mode: mode(path),
         })
+    }
+}
+
+/// The mode that one of [`FILES`] is published with.
+pub(crate) fn mode(path: &str) -> u32 {
+    if path == deploy_script::FILE_NAME {
+        SCRIPT_MODE
+    } else {
+        FILE_MODE
+    }
+}
+
+/// One of [`FILES`] as if it had just been read.
+pub(crate) fn file_entry(path: &str, size: usize, content: Content) -> TreeEntry {
+    TreeEntry {
+        path: path.to_owned(),
+        exact: true,
+        kind: Kind::File,
+        mode: mode(path),
+        links: 1,
+        size: size as u64,
+        content,
+    }
+}
+
+/// The directory of the objects as if it had just been listed.
+pub(crate) fn manifests_entry() -> TreeEntry {
+    TreeEntry {
+        path: "manifests".to_owned(),
+        exact: true,
+        kind: Kind::Directory,
+        mode: DIRECTORY_MODE,
+        links: 2,
+        size: 0,
+        content: Content::Unread,
     }
 }

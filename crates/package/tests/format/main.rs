@@ -4,7 +4,9 @@
 
 mod fixture;
 
+mod bundle;
 mod deploy;
 mod golden;
 mod laws;
+mod trust;
 mod verify;
