@@ -4,6 +4,8 @@
 //! in, lines and exit codes out. The modules are listed bottom-up: a module
 //! names only modules above it.
 
+mod span;
+
 mod args;
 mod exit;
 

@@ -1,8 +1,14 @@
 //! The command line as types.
 
+mod cluster;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use cluster::{
+    Adopted, Change, Check, Deploy, Diff, History, Rollback, Rollout, Status, Target, Undeploy,
+};
 
 /// Immutable deployment packages for Kubernetes.
 #[derive(Debug, Parser)]
