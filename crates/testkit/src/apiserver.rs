@@ -1,13 +1,14 @@
-//! A real Kubernetes API server: etcd and kube-apiserver, without controllers.
+//! A real Kubernetes API server: etcd and kube-apiserver.
 //!
-//! Objects can be created, read and tried by dry run; nothing is started for
-//! them.
+//! Alone, objects can be created, read and tried by dry run, and nothing is
+//! started for them; [`crate::cluster`] gives it company.
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::certificate::Certificate;
 use crate::https::{Answer, Connection};
 use crate::process::{Process, START_LIMIT, StartError, free_address};
 use crate::tools::{self, Tool, ToolError};
@@ -27,6 +29,12 @@ const TOKEN: &str = "administrator-of-a-test";
 
 /// A token of a user who may do nothing, to test refusals with.
 pub const POWERLESS_TOKEN: &str = "nobody-of-a-test";
+
+/// The key that signs the tokens of accounts.
+const ACCOUNTS_KEY: &str = "accounts.key";
+
+/// The name of the certificate with which the server comes to a kubelet.
+const KUBELET_CLIENT: &str = "kubelet-client";
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +58,16 @@ pub enum ApiServerError {
     },
 }
 
+/// What runs beside the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Nothing.
+    None,
+    /// Controllers, which make the accounts of pods, and a kubelet, which asks
+    /// for a certificate.
+    Cluster,
+}
+
 /// A running API server; dropping it ends it.
 #[derive(Debug)]
 pub struct ApiServer {
@@ -65,6 +83,10 @@ impl ApiServer {
     /// Starts etcd and the API server, and waits until it is ready: about four
     /// seconds.
     pub fn start() -> Result<Self, ApiServerError> {
+        Self::start_in(Company::None)
+    }
+
+    pub(crate) fn start_in(company: Company) -> Result<Self, ApiServerError> {
         let (etcd, apiserver) = (tools::path(Tool::Etcd)?, tools::path(Tool::KubeApiserver)?);
         let (etcd, storage) = Process::serve(|dir, port| {
             let peers = free_address()?;
@@ -81,12 +103,13 @@ impl ApiServer {
             Ok(command)
         })?;
         let (server, address) = Process::serve(|dir, port| {
-            let command = command(&apiserver, dir, port, storage)?;
+            let mut command = command(&apiserver, dir, port, storage)?;
+            keep(&mut command, dir, company)?;
             Ok(command)
         })?;
-        let certificate = server.dir().join("pki/apiserver.crt");
+        let certificate = certificate(server.dir());
         let mut started = Self {
-            kubeconfig: kubeconfig(server.dir(), address, &certificate)?,
+            kubeconfig: kubeconfig(server.dir(), "kubeconfig", address, TOKEN)?,
             authorities: fs::read(&certificate)?,
             server,
             _etcd: etcd,
@@ -161,6 +184,29 @@ impl ApiServer {
         TOKEN
     }
 
+    /// A kubeconfig file of whoever has this token, otherwise like
+    /// [`Self::kubeconfig`].
+    pub fn kubeconfig_for(&self, token: &str) -> io::Result<PathBuf> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("kubeconfig-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        kubeconfig(self.server.dir(), &name, self.address, token)
+    }
+
+    /// The file of [`Self::authorities`].
+    pub(crate) fn certificate(&self) -> PathBuf {
+        certificate(self.server.dir())
+    }
+
+    /// The key that signs the tokens of accounts.
+    pub(crate) fn accounts_key(&self) -> PathBuf {
+        self.server.dir().join(ACCOUNTS_KEY)
+    }
+
+    /// The certificate with which it comes to a kubelet, in company only.
+    pub(crate) fn kubelet_client(&self) -> PathBuf {
+        self.server.dir().join(format!("{KUBELET_CLIENT}.crt"))
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         self.server.log()
@@ -211,8 +257,13 @@ impl Client {
     }
 }
 
+/// Its own certificate, which it makes as it starts.
+fn certificate(dir: &Path) -> PathBuf {
+    dir.join("pki/apiserver.crt")
+}
+
 fn command(program: &Path, dir: &Path, port: u16, storage: SocketAddr) -> io::Result<Command> {
-    let (private, public) = (dir.join("accounts.key"), dir.join("accounts.pub"));
+    let (private, public) = (dir.join(ACCOUNTS_KEY), dir.join("accounts.pub"));
     let keys = keys()?;
     fs::write(&private, &keys[0])?;
     fs::write(&public, &keys[1])?;
@@ -230,8 +281,6 @@ fn command(program: &Path, dir: &Path, port: u16, storage: SocketAddr) -> io::Re
             "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--allow-privileged",
-            // No controller makes the accounts that it would insist on.
-            "--disable-admission-plugins=ServiceAccount",
         ]);
     for (flag, path) in [
         ("--cert-dir", &dir.join("pki")),
@@ -242,6 +291,27 @@ fn command(program: &Path, dir: &Path, port: u16, storage: SocketAddr) -> io::Re
         command.arg(flag).arg(path);
     }
     Ok(command)
+}
+
+/// Sets what company asks for.
+fn keep(command: &mut Command, dir: &Path, company: Company) -> io::Result<()> {
+    match company {
+        // No controller makes the accounts that it would insist on.
+        Company::None => {
+            command.arg("--disable-admission-plugins=ServiceAccount");
+        }
+        Company::Cluster => {
+            let client = Certificate::authority(dir, KUBELET_CLIENT)?;
+            command
+                // The node's name is in no directory of names.
+                .arg("--kubelet-preferred-address-types=InternalIP")
+                .arg("--kubelet-client-certificate")
+                .arg(client.certificate)
+                .arg("--kubelet-client-key")
+                .arg(client.key);
+        }
+    }
+    Ok(())
 }
 
 /// A new key that signs tokens, and the one that checks them, in PEM.
@@ -259,14 +329,15 @@ fn keys() -> io::Result<[String; 2]> {
     ])
 }
 
-fn kubeconfig(dir: &Path, address: SocketAddr, certificate: &Path) -> io::Result<PathBuf> {
-    let path = dir.join("kubeconfig");
+fn kubeconfig(dir: &Path, name: &str, address: SocketAddr, token: &str) -> io::Result<PathBuf> {
+    let path = dir.join(name);
+    let certificate = certificate(dir);
     let certificate = certificate.display();
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
          clusters:\n- name: test\n  cluster:\n    server: https://{address}\n    certificate-authority: {certificate}\n\
-         users:\n- name: administrator\n  user:\n    token: {TOKEN}\n\
-         contexts:\n- name: test\n  context:\n    cluster: test\n    user: administrator\n"
+         users:\n- name: test\n  user:\n    token: {token}\n\
+         contexts:\n- name: test\n  context:\n    cluster: test\n    user: test\n"
     );
     fs::write(&path, text)?;
     Ok(path)

@@ -14,15 +14,19 @@ pub mod process;
 
 pub mod tools;
 
+pub mod certificate;
+pub mod http;
 pub mod https;
 
 pub mod apiserver;
 
 pub mod api_proxy;
 
-pub mod certificate;
-pub mod http;
-
 pub mod proxy;
 pub mod realm;
 pub mod registry;
+
+pub mod image;
+pub mod node;
+
+pub mod cluster;

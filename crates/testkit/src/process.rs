@@ -1,9 +1,9 @@
 //! Programs that run beside a test, on loopback, in a directory of their own.
 //!
 //! A program is started under a small shell that holds the reading end of a
-//! pipe. Dropping [`Process`] kills the whole process group; when the test
-//! itself is killed, or keeps its server in a `static` that is never dropped,
-//! the pipe closes and the shell does it.
+//! pipe. Dropping [`Process`] kills the whole process group and removes the
+//! directory; when the test itself is killed, or keeps its server in a `static`
+//! that is never dropped, the pipe closes and the shell sees to it.
 
 use std::fs::{self, File};
 use std::io;
@@ -29,16 +29,33 @@ const START_ATTEMPTS: u32 = 5;
 /// none of those takes a port between our choice and the server's bind.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// Runs `"$@"`, and kills the process group when standard input closes.
+/// Runs `"$@"` after three arguments of its own, and starts the janitor when
+/// standard input closes.
 const SUPERVISOR: &str = r#"
 exec 3<&0 </dev/null
+janitor=$1 dir=$2 aftermath=$3
+shift 3
 "$@" 3<&- &
 program=$!
-{ cat <&3 >/dev/null 2>&1; kill -s KILL 0; } &
+{ cat <&3 >/dev/null 2>&1; setsid sh -c "$janitor" janitor $$ "$dir" "$aftermath" 3<&-; } &
 exec 3<&-
 wait "$program"
 exit $?
 "#;
+
+/// Kills the process group `$1`, to which it does not belong, does `$3` and
+/// removes the directory `$2`, into which the dying may still write.
+const JANITOR: &str = r#"
+cd /
+dir=$2
+kill -s KILL -- "-$1"
+eval "$3"
+tries=0
+until rm -rf --one-file-system -- "$dir" || [ "$((tries += 1))" -ge 100 ]; do sleep 0.1; done 2>/dev/null
+"#;
+
+/// How long a janitor may take.
+const JANITOR_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a program could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +107,18 @@ pub struct Process {
     group: Pid,
     program: String,
     log: PathBuf,
+    end: End,
     /// Removed last, when nobody writes to it any more.
     dir: TempDir,
+}
+
+/// How a program is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By killing its group.
+    Group,
+    /// By its janitor, which has more to do.
+    Janitor,
 }
 
 impl Process {
@@ -100,6 +127,28 @@ impl Process {
     /// The command's program, arguments, environment and working directory
     /// are taken; its standard streams are ours.
     pub fn start(command: &Command, dir: TempDir) -> Result<Self, StartError> {
+        Self::start_under(command, dir, End::Group, "")
+    }
+
+    /// Starts a program that leaves more behind than processes and files.
+    ///
+    /// `aftermath`, lines of `sh`, is run whenever and however the program
+    /// ended, after its group was killed and before its directory (`$dir`) is
+    /// removed.
+    pub fn start_with_aftermath(
+        command: &Command,
+        dir: TempDir,
+        aftermath: &str,
+    ) -> Result<Self, StartError> {
+        Self::start_under(command, dir, End::Janitor, aftermath)
+    }
+
+    fn start_under(
+        command: &Command,
+        dir: TempDir,
+        end: End,
+        aftermath: &str,
+    ) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
         let fail = |source| StartError::Io {
             program: program.clone(),
@@ -114,7 +163,9 @@ impl Process {
         let err = out.try_clone().map_err(fail)?;
         let mut shell = Command::new("/bin/sh");
         shell
-            .args(["-c", SUPERVISOR, "supervisor"])
+            .args(["-c", SUPERVISOR, "supervisor", JANITOR])
+            .arg(dir.path())
+            .arg(aftermath)
             .arg(command.get_program())
             .args(command.get_args())
             .current_dir(command.get_current_dir().unwrap_or(dir.path()))
@@ -135,6 +186,7 @@ impl Process {
             group,
             program,
             log,
+            end,
             dir,
         })
     }
@@ -162,10 +214,7 @@ impl Process {
             program: "a server".to_owned(),
             source,
         };
-        let dir = tempfile::Builder::new()
-            .prefix("consign-test-")
-            .tempdir()
-            .map_err(fail)?;
+        let dir = directory().map_err(fail)?;
         let address = free_address().map_err(fail)?;
         let command = command(dir.path(), address.port()).map_err(fail)?;
         let mut process = Self::start(&command, dir)?;
@@ -251,6 +300,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.end == End::Janitor {
+            drop(self.child.stdin.take());
+            let _ = self.child.wait();
+            let started = Instant::now();
+            while self.dir().exists() && started.elapsed() < JANITOR_LIMIT {
+                thread::sleep(Duration::from_millis(10));
+            }
+            return;
+        }
         // The group's number is ours while its leader has not been waited for.
         if self.is_running() {
             let _ = kill_process_group(self.group, Signal::KILL);
@@ -261,6 +319,11 @@ impl Drop for Process {
             drop(self.child.stdin.take());
         }
     }
+}
+
+/// A new directory for a program.
+pub fn directory() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("consign-test-").tempdir()
 }
 
 /// An address of loopback on which nobody listens now.
@@ -329,6 +392,13 @@ mod tests {
         })
     }
 
+    fn vanishes(dir: &Path) -> bool {
+        (0..500).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            !dir.exists()
+        })
+    }
+
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -349,10 +419,27 @@ mod tests {
     #[test]
     fn a_closed_pipe_ends_the_group() {
         let mut process = Process::start(&shell("sleep 60"), TempDir::new().unwrap()).unwrap();
-        let group = process.group();
+        let (group, dir) = (process.group(), process.dir().to_owned());
         drop(process.child.stdin.take());
         let _ = process.child.wait();
         assert!(ends(group), "a process is left");
+        assert!(vanishes(&dir), "the directory is left");
+    }
+
+    #[test]
+    fn the_aftermath_follows_however_the_program_ends() {
+        let elsewhere = TempDir::new().unwrap();
+        for script in ["sleep 60", "exit 3"] {
+            let mark = elsewhere.path().join(script);
+            fs::write(&mark, "").unwrap();
+            let aftermath = format!("[ -d \"$dir\" ] && rm '{}'", mark.display());
+            let process =
+                Process::start_with_aftermath(&shell(script), TempDir::new().unwrap(), &aftermath)
+                    .unwrap();
+            let dir = process.dir().to_owned();
+            drop(process);
+            assert!(!mark.exists() && !dir.exists(), "{script}");
+        }
     }
 
     #[test]

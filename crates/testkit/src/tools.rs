@@ -1,10 +1,10 @@
 //! Go programs the tests need, built once and kept.
 //!
-//! Each comes from a wrapper module in `servers/`, whose `go.mod` and `go.sum`
-//! pin every source. They are built into
+//! Each comes from a module in `servers/`: a wrapper, whose `go.mod` and
+//! `go.sum` pin every source, or a program of our own. They are built into
 //! `${CONSIGN_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/consign-test}`, in a
-//! directory named by the hash of those files and of how they are built, so
-//! that a change builds anew and nothing else does.
+//! directory named by the hash of those files, so that a change builds anew and
+//! nothing else does.
 
 use std::env;
 use std::fs::{self, File};
@@ -22,16 +22,53 @@ pub enum Tool {
     Etcd,
     /// The API server of Kubernetes 1.36.
     KubeApiserver,
+    /// Its controllers.
+    KubeControllerManager,
+    /// Its scheduler.
+    KubeScheduler,
+    /// Its agent on a node.
+    Kubelet,
     /// kubectl of the same release.
     Kubectl,
     /// kustomize v5.5.0.
     Kustomize,
+    /// What the images of the test cluster hold.
+    Workload,
+}
+
+/// Where a module's sources come from.
+#[derive(Clone, Copy)]
+enum Sources {
+    /// Elsewhere; the module pins them.
+    Elsewhere,
+    /// The module itself.
+    Own,
+}
+
+impl Sources {
+    /// The files that settle what is built.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Elsewhere => &["go.mod", "go.sum"],
+            Self::Own => &["go.mod", "main.go"],
+        }
+    }
+
+    /// The files that Go needs.
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Elsewhere => &["go.mod", "go.sum", "tools.go"],
+            Self::Own => self.keys(),
+        }
+    }
 }
 
 /// How a program is built.
 struct Recipe {
-    /// The wrapper module, a directory of `servers/`.
+    /// The module, a directory of `servers/`.
     module: &'static str,
+    /// Where its sources come from.
+    sources: Sources,
     /// The Go package.
     package: &'static str,
     /// The program's name.
@@ -49,44 +86,63 @@ const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 8] = [
         Self::Etcd,
         Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::KubeScheduler,
+        Self::Kubelet,
         Self::Kubectl,
         Self::Kustomize,
+        Self::Workload,
     ];
 
     fn recipe(self) -> Recipe {
-        let (module, package, binary, linker, asset) = match self {
-            Self::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "etcd", "", true),
-            Self::KubeApiserver => (
-                "kubernetes",
-                "k8s.io/kubernetes/cmd/kube-apiserver",
-                "kube-apiserver",
-                KUBERNETES_VERSION,
-                true,
-            ),
-            Self::Kubectl => (
-                "kubernetes",
-                "k8s.io/kubernetes/cmd/kubectl",
-                "kubectl",
-                KUBERNETES_VERSION,
-                true,
-            ),
-            Self::Kustomize => (
-                "kustomize",
-                "sigs.k8s.io/kustomize/kustomize/v5",
-                "kustomize",
-                "-X sigs.k8s.io/kustomize/api/provenance.version=v5.5.0",
-                false,
-            ),
-        };
-        Recipe {
-            module,
+        let kubernetes = |package, binary| Recipe {
+            module: "kubernetes",
+            sources: Sources::Elsewhere,
             package,
             binary,
-            linker,
-            asset,
+            linker: KUBERNETES_VERSION,
+            asset: true,
+        };
+        match self {
+            Self::Etcd => Recipe {
+                module: "etcd",
+                sources: Sources::Elsewhere,
+                package: "go.etcd.io/etcd/server/v3",
+                binary: "etcd",
+                linker: "",
+                asset: true,
+            },
+            Self::KubeApiserver => {
+                kubernetes("k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver")
+            }
+            Self::KubeControllerManager => kubernetes(
+                "k8s.io/kubernetes/cmd/kube-controller-manager",
+                "kube-controller-manager",
+            ),
+            Self::KubeScheduler => {
+                kubernetes("k8s.io/kubernetes/cmd/kube-scheduler", "kube-scheduler")
+            }
+            Self::Kubelet => kubernetes("k8s.io/kubernetes/cmd/kubelet", "kubelet"),
+            Self::Kubectl => kubernetes("k8s.io/kubernetes/cmd/kubectl", "kubectl"),
+            Self::Kustomize => Recipe {
+                module: "kustomize",
+                sources: Sources::Elsewhere,
+                package: "sigs.k8s.io/kustomize/kustomize/v5",
+                binary: "kustomize",
+                linker: "-X sigs.k8s.io/kustomize/api/provenance.version=v5.5.0",
+                asset: false,
+            },
+            Self::Workload => Recipe {
+                module: "workload",
+                sources: Sources::Own,
+                package: ".",
+                binary: "workload",
+                linker: "",
+                asset: false,
+            },
         }
     }
 }
@@ -110,7 +166,7 @@ pub enum ToolError {
     Build {
         /// The program.
         program: &'static str,
-        /// The wrapper module.
+        /// The module.
         module: PathBuf,
         /// What Go said.
         why: String,
@@ -136,7 +192,8 @@ pub fn path(tool: Tool) -> Result<PathBuf, ToolError> {
         let path = path.to_owned();
         move |source| ToolError::Io { path, source }
     };
-    let dir = cache()?.join(key(&module).map_err(at(&module))?);
+    let key = key(&module, recipe.sources).map_err(at(&module))?;
+    let dir = cache()?.join(key);
     let binary = dir.join("bin").join(recipe.binary);
     if binary.is_file() {
         return Ok(binary);
@@ -152,7 +209,8 @@ pub fn path(tool: Tool) -> Result<PathBuf, ToolError> {
     Ok(binary)
 }
 
-fn cache() -> Result<PathBuf, ToolError> {
+/// The directory that outlives the tests.
+pub fn cache() -> Result<PathBuf, ToolError> {
     let var = |name| {
         env::var_os(name)
             .filter(|v| !v.is_empty())
@@ -165,9 +223,9 @@ fn cache() -> Result<PathBuf, ToolError> {
 }
 
 /// The hash of what the programs of a module are made of.
-fn key(module: &Path) -> io::Result<String> {
+fn key(module: &Path, sources: Sources) -> io::Result<String> {
     let mut hash = Sha256::new();
-    for name in ["go.mod", "go.sum"] {
+    for name in sources.keys() {
         hash.update(fs::read(module.join(name))?);
     }
     let name = module.file_name().unwrap_or_default().to_string_lossy();
@@ -187,7 +245,7 @@ fn build(recipe: &Recipe, module: &Path, binary: &Path) -> Result<(), ToolError>
     };
     // Go may write to go.mod and go.sum: it gets copies.
     let dir = tempfile::tempdir().map_err(|e| fail(e.to_string()))?;
-    for name in ["go.mod", "go.sum", "tools.go"] {
+    for name in recipe.sources.files() {
         fs::copy(module.join(name), dir.path().join(name)).map_err(|e| fail(e.to_string()))?;
     }
     say(recipe.binary);
@@ -222,18 +280,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wrapper_module_has_its_program() {
+    fn every_module_has_its_program() {
         for tool in Tool::ALL {
             let recipe = tool.recipe();
             let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("servers")
                 .join(recipe.module);
-            let tools = fs::read_to_string(dir.join("tools.go")).unwrap();
-            assert!(
-                tools.contains(&format!("_ \"{}\"", recipe.package)),
-                "{tools}"
-            );
-            assert_eq!(key(&dir).unwrap(), key(&dir).unwrap());
+            assert!(key(&dir, recipe.sources).is_ok(), "{}", dir.display());
+            if let Sources::Elsewhere = recipe.sources {
+                let tools = fs::read_to_string(dir.join("tools.go")).unwrap();
+                let import = format!("_ \"{}\"", recipe.package);
+                assert!(tools.contains(&import), "{tools}");
+            }
         }
     }
 }
