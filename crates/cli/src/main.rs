@@ -21,6 +21,7 @@ mod settings;
 
 mod root;
 
+mod package_place;
 mod source;
 
 mod resolve;

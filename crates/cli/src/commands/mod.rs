@@ -5,10 +5,9 @@ pub mod completions;
 pub mod init;
 pub mod lock;
 pub mod man;
+pub mod package;
 pub mod render;
 pub mod verify;
-
-pub mod package;
 
 use model::finding::Finding;
 use model::name::ClientName;

@@ -12,12 +12,12 @@ use package::sealed::{Package, SCRIPT_MODE};
 use serde_json::{Value, json};
 
 use crate::args::{self, IfExists};
-use crate::commands::verify;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::listing;
 use crate::making::{self, Digests, Request};
 use crate::outcome::Outcome;
+use crate::package_place::{self, How};
 use crate::root::Hosting;
 use crate::screen::{Line, Screen, Tag, line};
 use crate::signals;
@@ -305,8 +305,9 @@ impl Job<'_> {
 
     /// Accepts an existing package of exactly these bytes that verifies.
     fn same(&self, package: &Package) -> Result<(), Vec<Finding>> {
-        let tree = verify::read(&self.directory).map_err(|f| vec![f])?;
-        let there = verify::open(&tree, Some(self.hosting), None).finish(&BashSyntax::Absent);
+        let tree = package_place::read(&self.directory).map_err(|f| vec![f])?;
+        let there = package_place::open(&tree, Some(self.hosting), How::default())
+            .finish(&BashSyntax::Absent);
         let what = match there.package.as_ref().map(Package::digest) {
             Some(digest) if digest == package.digest() => return Ok(()),
             Some(digest) => format!("it is {digest}, this one would be {}", package.digest()),
