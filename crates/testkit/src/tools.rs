@@ -34,6 +34,10 @@ pub enum Tool {
     Kustomize,
     /// What the images of the test cluster hold.
     Workload,
+    /// kapp v0.64.2, a peer.
+    Kapp,
+    /// Helm 4.3, a peer.
+    Helm,
 }
 
 /// Where a module's sources come from.
@@ -86,7 +90,7 @@ const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -95,6 +99,8 @@ impl Tool {
         Self::Kubectl,
         Self::Kustomize,
         Self::Workload,
+        Self::Kapp,
+        Self::Helm,
     ];
 
     fn recipe(self) -> Recipe {
@@ -140,6 +146,22 @@ impl Tool {
                 sources: Sources::Own,
                 package: ".",
                 binary: "workload",
+                linker: "",
+                asset: false,
+            },
+            Self::Kapp => Recipe {
+                module: "kapp",
+                sources: Sources::Elsewhere,
+                package: "carvel.dev/kapp/cmd/kapp",
+                binary: "kapp",
+                linker: "",
+                asset: false,
+            },
+            Self::Helm => Recipe {
+                module: "helm",
+                sources: Sources::Elsewhere,
+                package: "helm.sh/helm/v4/cmd/helm",
+                binary: "helm",
                 linker: "",
                 asset: false,
             },
