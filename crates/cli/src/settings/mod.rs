@@ -2,6 +2,9 @@
 
 mod reader;
 
+mod contexts;
+mod rollout;
+
 use std::collections::BTreeSet;
 
 use model::finding::{Class, Finding};
@@ -14,6 +17,9 @@ use package::schema::Release;
 use package::secret_refs::{VaultMount, VaultPath, VaultPathError};
 
 use reader::Reader;
+
+pub use contexts::{Context, Rank};
+pub use rollout::Rollout;
 
 /// The settings file, at the root.
 pub const FILE: &str = "consign.yaml";
@@ -66,6 +72,10 @@ pub struct Settings {
     pub vault_mount: VaultMount,
     /// The Secret that lives at the client's own Vault path.
     pub primary_secret: String,
+    /// The contexts that are known.
+    pub contexts: Vec<Context>,
+    /// How clusters are brought to packages.
+    pub rollout: Rollout,
 }
 
 impl Default for Settings {
@@ -88,6 +98,8 @@ impl Default for Settings {
             vault_path: "secret/clients/{client}".to_owned(),
             vault_mount: VaultMount::default(),
             primary_secret: "ge-secrets".to_owned(),
+            contexts: Vec::new(),
+            rollout: Rollout::default(),
         }
     }
 }
@@ -199,6 +211,8 @@ impl Settings {
             );
             vault.finish(findings);
         }
+        self.contexts = contexts::read(&mut top, findings);
+        self.rollout.read(&mut top, findings);
         top.finish(findings);
     }
 
@@ -214,6 +228,11 @@ impl Settings {
             .in_file(FILE)
             .help("Shorten the client's name or the setting namespace")
         })
+    }
+
+    /// What is known of a context.
+    pub fn context(&self, name: &str) -> Option<&Context> {
+        self.contexts.iter().find(|context| context.name == name)
     }
 
     /// The Vault path of a client.
@@ -318,10 +337,92 @@ mod tests {
         let s = Settings::parse(example).unwrap();
         assert_eq!(s.kubernetes, Settings::default().kubernetes);
         assert!(!s.mirrors.is_empty() && !s.images.include.is_empty());
+        assert_eq!(s.rollout.timeout, Rollout::default().timeout);
+        assert!(!s.rollout.prune.is_empty());
+        assert_eq!(s.contexts.len(), 2);
+        assert_eq!(s.context("upcloud-prod").unwrap().rank, Rank::Primary);
         for (_, addresses) in &s.mirrors {
             for address in addresses {
                 address.parse::<registry::address::Mirror>().unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn contexts_and_rollout_are_taken() {
+        let s = Settings::parse(
+            "contexts:\n  prod: {cluster: 0b0c8ab4-6f1c-4d0e-a1f5-6a2c7a1d9e3f, primary: true}\n  no:\nrollout:\n  timeout: 1h30m\n  rollback-timeout: 90s\n  lease-ttl: 3s\n  fail-after-restarts: 1\n  prune: [Secret, CustomResourceDefinition.apiextensions.k8s.io]\n",
+        )
+        .unwrap();
+        let prod = s.context("prod").unwrap();
+        assert_eq!(
+            prod.cluster.as_deref(),
+            Some("0b0c8ab4-6f1c-4d0e-a1f5-6a2c7a1d9e3f")
+        );
+        let other = s.context("no").unwrap();
+        assert_eq!((other.cluster.as_deref(), other.rank), (None, Rank::Other));
+        assert_eq!(s.context("else"), None);
+        assert_eq!(s.rollout.timeout.duration().as_secs(), 5400);
+        assert_eq!(s.rollout.rollback_timeout.duration().as_secs(), 90);
+        assert_eq!(s.rollout.lease_ttl.duration().as_secs(), 3);
+        assert_eq!(s.rollout.fail_after_restarts, 1);
+        let pruned: Vec<&str> = s.rollout.prune.iter().map(|k| k.kind.as_str()).collect();
+        assert_eq!(pruned, ["Secret", "CustomResourceDefinition"]);
+    }
+
+    #[test]
+    fn contexts_and_rollout_that_make_no_sense_are_refused() {
+        for (text, why) in [
+            ("contexts: [prod]", "setting contexts is"),
+            ("contexts: {a: 1}", "expected a map of maps"),
+            (
+                "contexts: {a: {primary: true}, b: {primary: true}}",
+                "only one context can be primary, not a, b",
+            ),
+            (
+                "contexts: {a: {cluster: prod}}",
+                "setting contexts.a.cluster is \"prod\": expected the cluster's id",
+            ),
+            ("contexts: {a: {uid: x}}", "unknown setting contexts.a.uid"),
+            (
+                "rollout: {timeout: 300}",
+                "setting rollout.timeout is a number",
+            ),
+            ("rollout: {timeout: 0s}", "at least 1s"),
+            ("rollout: {lease-ttl: 1s}", "from 3s to 10m"),
+            ("rollout: {lease-ttl: 1h}", "from 3s to 10m"),
+            (
+                "rollout: {fail-after-restarts: 0}",
+                "a whole number of at least 1",
+            ),
+            (
+                "rollout: {fail-after-restarts: -1}",
+                "a whole number of at least 1",
+            ),
+            (
+                "rollout: {fail-after-restarts: '3'}",
+                "a whole number of at least 1",
+            ),
+            (
+                "rollout: {fail-after-restarts: 4294967296}",
+                "a whole number of at least 1",
+            ),
+            (
+                "rollout: {prune: [ConfigMap]}",
+                "setting rollout.prune holds \"ConfigMap\": expected PersistentVolumeClaim, Secret",
+            ),
+            (
+                "rollout: {prune: [Secret.apps]}",
+                "setting rollout.prune holds",
+            ),
+            ("rollout: {prune: Secret}", "a list of strings"),
+            ("rollout: {wait: 5m}", "unknown setting rollout.wait"),
+        ] {
+            let findings = Settings::parse(text).unwrap_err();
+            assert!(
+                findings[0].to_string().contains(why),
+                "{text}: {findings:?}"
+            );
         }
     }
 

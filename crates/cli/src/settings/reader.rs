@@ -14,6 +14,8 @@ pub struct Reader<'a> {
     /// Where the mapping begins.
     line: u32,
     known: Vec<&'static str>,
+    /// The key that the user chose for it; empty where none did.
+    name: &'a str,
 }
 
 impl<'a> Reader<'a> {
@@ -25,6 +27,7 @@ impl<'a> Reader<'a> {
             path: String::new(),
             line: 1,
             known: Vec::new(),
+            name: "",
         }
     }
 
@@ -89,6 +92,51 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A whole number of at least `min`.
+    pub fn number(
+        &mut self,
+        key: &'static str,
+        findings: &mut Vec<Finding>,
+        min: u32,
+    ) -> Option<u32> {
+        let node = self.find(key)?;
+        let number = node
+            .as_scalar()
+            .filter(|s| s.tag == model::yaml::Tag::Int)
+            .and_then(|s| s.text.parse().ok())
+            .filter(|number| *number >= min);
+        if number.is_none() {
+            findings.push(self.wrong(node, key, &format!("a whole number of at least {min}")));
+        }
+        number
+    }
+
+    /// A list of strings that `parse` accepts; what it says otherwise is
+    /// reported.
+    pub fn parsed_list<T>(
+        &mut self,
+        key: &'static str,
+        findings: &mut Vec<Finding>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let line = self.map.get(key)?.at.line;
+        let mut out = Vec::new();
+        for text in self.list(key, findings) {
+            match parse(&text) {
+                Ok(value) => out.push(value),
+                Err(why) => findings.push(
+                    Finding::error(
+                        "setting-invalid",
+                        Class::Usage,
+                        format!("setting {}{key} holds {text:?}: {why}", self.path),
+                    )
+                    .at(self.file, line),
+                ),
+            }
+        }
+        Some(out)
     }
 
     /// A list of strings.
@@ -159,7 +207,49 @@ impl<'a> Reader<'a> {
             path: format!("{}{key}.", self.path),
             line: node.at.line,
             known: Vec::new(),
+            name: "",
         })
+    }
+
+    /// A mapping whose keys the user chooses, each with a mapping of settings;
+    /// nothing stands for one in which nothing is set.
+    pub fn named<T>(
+        &mut self,
+        key: &'static str,
+        findings: &mut Vec<Finding>,
+        mut read: impl FnMut(&mut Reader<'_>, &mut Vec<Finding>) -> T,
+    ) -> Vec<T> {
+        let Some(node) = self.find(key) else {
+            return Vec::new();
+        };
+        let Some(map) = node.as_map() else {
+            findings.push(self.wrong(node, key, "a map of maps"));
+            return Vec::new();
+        };
+        let empty = Map::default();
+        let mut out = Vec::new();
+        for (name, value) in map.iter() {
+            let Some(map) = value.as_map().or_else(|| value.is_null().then_some(&empty)) else {
+                findings.push(self.wrong(value, key, "a map of maps"));
+                continue;
+            };
+            let mut reader = Reader {
+                map,
+                file: self.file,
+                path: format!("{}{key}.{name}.", self.path),
+                line: value.at.line,
+                known: Vec::new(),
+                name,
+            };
+            out.push(read(&mut reader, findings));
+            reader.finish(findings);
+        }
+        out
+    }
+
+    /// The key that the user chose for this mapping.
+    pub fn name(&self) -> &str {
+        self.name
     }
 
     /// A list of mappings of settings.
@@ -188,6 +278,7 @@ impl<'a> Reader<'a> {
                 path: format!("{}{key}[{at}].", self.path),
                 line: item.at.line,
                 known: Vec::new(),
+                name: "",
             };
             out.extend(read(&mut reader, findings));
             reader.finish(findings);
