@@ -23,6 +23,10 @@ lint:
 bench:
     cargo bench --package consign --bench whole
 
+# Deploys of 500 objects beside kapp, kubectl and Helm: times, requests, memory
+bench-deploy:
+    cargo bench --package consign --bench deploy
+
 # Eight writers of one version, a thousand rounds
 bench-race:
     CONSIGN_RACE_ROUNDS=1000 cargo test --release --package consign --test faults -- g6_ --nocapture
