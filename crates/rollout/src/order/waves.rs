@@ -96,7 +96,7 @@ pub fn waves(items: &[Item]) -> Result<Vec<Wave>, OrderError> {
                     unknown.push(UnknownReference {
                         item: items[index].id.clone(),
                         reference: reference.clone(),
-                        nearest: probably(items, reference),
+                        nearest: None,
                     });
                 }
                 before.extend(found);
@@ -106,6 +106,7 @@ pub fn waves(items: &[Item]) -> Result<Vec<Wave>, OrderError> {
         .collect();
     if !unknown.is_empty() {
         unknown.sort_by(|a, b| (&a.item, &a.reference).cmp(&(&b.item, &b.reference)));
+        suggest(items, &mut unknown);
         return Err(OrderError::Unknown(unknown));
     }
 
@@ -151,15 +152,18 @@ pub fn waves(items: &[Item]) -> Result<Vec<Wave>, OrderError> {
     Ok(waves)
 }
 
-fn probably(items: &[Item], reference: &Reference) -> Option<String> {
-    let known: Vec<String> = items
+fn suggest(items: &[Item], unknown: &mut [UnknownReference]) {
+    /// More than one reads; each is compared with every object.
+    const MOST: usize = 20;
+    let mut known: Vec<String> = items
         .iter()
         .map(|item| format!("{}/{}", item.id.kind.to_lowercase(), item.id.name))
         .collect();
-    let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
     known.sort_unstable();
-    let word = format!("{}/{}", reference.kind, reference.name);
-    nearest(&word, known).map(str::to_owned)
+    for entry in unknown.iter_mut().take(MOST) {
+        let word = format!("{}/{}", entry.reference.kind, entry.reference.name);
+        entry.nearest = nearest(&word, known.iter().map(String::as_str)).map(str::to_owned);
+    }
 }
 
 /// One cycle among objects each of which has one before it that is stuck too.

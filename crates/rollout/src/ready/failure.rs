@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::pod::{containers, ending, failed_line, is_ready, is_well, name, trouble};
+use super::pod::{containers, failed_line, is_ready, is_well, name, restarted, trouble};
 use super::pull;
 use super::status::count;
 use super::{Failure, Readiness, Reason, Rules};
@@ -72,12 +72,7 @@ fn restart_failure(container: &Value, old: bool, rules: &Rules) -> Option<(Reaso
     if old && ended.into_iter().all(|time| is_before(rules, time)) {
         return None;
     }
-    let times = if restarts == 1 { "time" } else { "times" };
-    let last = ending(container).map_or_else(String::new, |last| format!("; last {last}"));
-    Some((
-        Reason::Restarts,
-        format!("restarted {restarts} {times}{last}"),
-    ))
+    Some((Reason::Restarts, restarted(container)))
 }
 
 /// Whether a time is before the run began, in whole seconds, which is all that

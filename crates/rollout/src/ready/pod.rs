@@ -58,6 +58,19 @@ pub(super) fn is_well(container: &Value) -> bool {
     }
 }
 
+/// How often a container restarted, and how it ended: `restarted 2 times; last
+/// exit code 1 (Error)`.
+pub(super) fn restarted(container: &Value) -> String {
+    let times = match count(container, "/restartCount") {
+        1 => "once".to_owned(),
+        restarts => format!("{restarts} times"),
+    };
+    match ending(container) {
+        Some(last) => format!("restarted {times}; last {last}"),
+        None => format!("restarted {times}"),
+    }
+}
+
 /// How a container ended last: `exit code 1 (Error)`.
 pub(super) fn ending(container: &Value) -> Option<String> {
     let ended = ["/state/terminated", "/lastState/terminated"]
@@ -68,12 +81,23 @@ pub(super) fn ending(container: &Value) -> Option<String> {
     if !reason.is_empty() {
         line = format!("{line} ({reason})");
     }
-    // Programs write it to their termination log; others' is in the pod's log.
-    let message = text(ended, "/message").trim();
+    let message = last_line(text(ended, "/message"));
     if !message.is_empty() {
         line = format!("{line}: {message}");
     }
     Some(line)
+}
+
+/// The last line of what a program left as its termination message, where the
+/// cause mostly stands.
+fn last_line(message: &str) -> String {
+    /// Room for one sentence; programs may leave 4 KiB.
+    const LONGEST: usize = 200;
+    let line = message.trim().lines().last().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// How many of these pods are ready, and what keeps the first that is not:
@@ -113,17 +137,9 @@ pub(super) fn trouble(pod: &Value) -> Option<String> {
 fn container_trouble(container: &Value) -> Option<String> {
     let name = text(container, "/name");
     let restarts = count(container, "/restartCount");
-    let restarted = if restarts > 0 {
-        let times = if restarts == 1 { "once" } else { "times" };
-        let counted = if restarts == 1 {
-            times.to_owned()
-        } else {
-            format!("{restarts} {times}")
-        };
-        let last = ending(container).map_or_else(String::new, |last| format!(", last {last}"));
-        format!(" (restarted {counted}{last})")
-    } else {
-        String::new()
+    let restarted = match restarts {
+        0 => String::new(),
+        _ => format!(" ({})", restarted(container)),
     };
     if let Some(waiting) = container.pointer("/state/waiting") {
         let reason = text(waiting, "/reason");
