@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use programs::git::Git;
 use programs::process::Program;
 
+use crate::process::{self, Process};
 use crate::screen::ColourEnvironment;
 
 /// What consign takes from the environment. No `.env` file is ever read.
@@ -32,6 +33,15 @@ pub struct Environment {
     pub ssl_cert_file: Option<PathBuf>,
     /// What programs that act for the user are told of them.
     pub user: Vec<(OsString, OsString)>,
+    /// `KUBECONFIG`: one file or several.
+    pub kubeconfig: Option<OsString>,
+    /// Where temporary files go: `TMPDIR`, else `/tmp`.
+    pub temporary: PathBuf,
+    /// Where what is to be kept for the next run goes: `XDG_STATE_HOME`, else
+    /// `~/.local/state`.
+    pub state: Option<PathBuf>,
+    /// Who runs this: `USER`, else `LOGNAME`, else the number.
+    pub user_name: String,
     /// `SOURCE_DATE_EPOCH`.
     pub source_date_epoch: Option<String>,
     /// `NO_COLOR` and `CLICOLOR_FORCE`.
@@ -52,6 +62,11 @@ const USER_VARIABLES: [&str; 8] = [
 ];
 
 impl Environment {
+    /// Who this is, for others to tell.
+    pub fn process(&self) -> Process {
+        Process::read(self.user_name.clone())
+    }
+
     /// The git to ask, if there is one.
     pub fn git(&self) -> Option<Git> {
         let program = Program::find("git", &self.path)?;
@@ -85,6 +100,16 @@ impl Environment {
                 .iter()
                 .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
                 .collect(),
+            kubeconfig: std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()),
+            temporary: path("TMPDIR").unwrap_or_else(|| "/tmp".into()),
+            // A relative one is to be ignored (XDG Base Directory
+            // Specification).
+            state: path("XDG_STATE_HOME")
+                .filter(|state| state.is_absolute())
+                .or_else(|| Some(path("HOME")?.join(".local/state"))),
+            user_name: text("USER")
+                .or_else(|| text("LOGNAME"))
+                .unwrap_or_else(process::user_number),
             source_date_epoch: text("SOURCE_DATE_EPOCH"),
             colour: ColourEnvironment {
                 no_color: text("NO_COLOR").is_some(),

@@ -1,6 +1,7 @@
 //! Exit codes: one table, which the README repeats.
 
 use model::finding::{Class, Finding};
+use signal_hook::consts::{SIGHUP, SIGINT};
 
 /// How a command ends.
 ///
@@ -38,6 +39,12 @@ pub enum Exit {
     Interrupted = 12,
     /// Asked to compare, and it differs.
     Differs = 13,
+    /// Ended by SIGHUP; as in every shell, 128 and the signal's number.
+    HungUp = 129,
+    /// Ended by SIGINT.
+    BrokenOff = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Class> for Exit {
@@ -64,6 +71,16 @@ impl Exit {
             .map(|f| Self::from(f.class))
             .min()
             .unwrap_or(Self::Done)
+    }
+
+    /// The code of a command that this signal ended: one of those that are
+    /// listened for.
+    pub fn of_signal(signal: i32) -> Self {
+        match signal {
+            SIGHUP => Self::HungUp,
+            SIGINT => Self::BrokenOff,
+            _ => Self::Terminated,
+        }
     }
 
     /// This code or the other, by the rule of the table.

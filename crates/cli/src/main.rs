@@ -11,6 +11,8 @@ mod exit;
 
 mod screen;
 
+mod process;
+
 mod created;
 mod environment;
 mod listing;

@@ -1,6 +1,9 @@
 //! The one place where text meets a person: tags, colour, escaping, and what
 //! happens when nobody reads.
 
+mod prompt;
+mod watch;
+
 use std::io::{self, IsTerminal as _, Write};
 
 use model::finding::{Finding, Severity};
@@ -9,6 +12,9 @@ use package::report::RULE;
 
 use crate::args::{Choice, Format, Verbosity};
 use crate::exit::Exit;
+
+pub use prompt::Wanted;
+pub use watch::Watch;
 
 /// The tag that begins a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,7 @@ pub struct Screen {
     colour_out: bool,
     colour_err: bool,
     show_progress: bool,
+    show_changes: bool,
     out_state: OutState,
 }
 
@@ -118,6 +125,9 @@ impl Screen {
                 Choice::Never => false,
                 Choice::Auto => err_is_terminal && format == Format::Text,
             },
+            show_changes: progress != Choice::Never
+                && format == Format::Text
+                && verbosity != Verbosity::Quiet,
             out_state: OutState::Open,
         }
     }
