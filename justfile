@@ -6,6 +6,14 @@ _list:
 try:
     ./x try
 
+# A whole cluster on this machine, and what to tell the shell
+up:
+    ./x cluster up
+
+# Its end
+down:
+    ./x cluster down
+
 # Every test
 test *ARGS:
     ./x test {{ARGS}}

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+/// How long whoever is asked may keep silent.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
 /// A request, read whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -83,7 +86,8 @@ impl Request {
 
     /// Sends it over a connection of its own and reads the answer.
     pub fn send(&self, to: SocketAddr) -> io::Result<Reply> {
-        let mut stream = TcpStream::connect(to)?;
+        let mut stream = TcpStream::connect_timeout(&to, ANSWER_LIMIT)?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         // The old version: the answer comes in one piece and ends with the
         // connection.
         let mut head = format!("{} {} HTTP/1.0\r\n", self.method, self.target);

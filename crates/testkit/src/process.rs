@@ -1,12 +1,12 @@
 //! Programs that run beside a test, on loopback, in a directory of their own.
 //!
 //! A program is started under a small shell that holds the reading end of a
-//! pipe. Dropping [`Process`] kills the whole process group and removes the
-//! directory; when the test itself is killed, or keeps its server in a `static`
-//! that is never dropped, the pipe closes and the shell sees to it.
+//! pipe. When the pipe closes, a janitor kills the whole process group and
+//! removes the directory: because [`Process`] is dropped, or the test itself is
+//! killed, or keeps its server in a `static` that is never dropped.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -30,15 +30,15 @@ const START_ATTEMPTS: u32 = 5;
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// Runs `"$@"` after three arguments of its own, and starts the janitor when
-/// standard input closes.
+/// standard input closes. Standard output closes when that is done.
 const SUPERVISOR: &str = r#"
-exec 3<&0 </dev/null
+exec 3<&0 4>&1 </dev/null >&2
 janitor=$1 dir=$2 aftermath=$3
 shift 3
-"$@" 3<&- &
+"$@" 3<&- 4>&- &
 program=$!
 { cat <&3 >/dev/null 2>&1; setsid sh -c "$janitor" janitor $$ "$dir" "$aftermath" 3<&-; } &
-exec 3<&-
+exec 3<&- 4>&-
 wait "$program"
 exit $?
 "#;
@@ -53,9 +53,6 @@ eval "$3"
 tries=0
 until rm -rf --one-file-system -- "$dir" || [ "$((tries += 1))" -ge 100 ]; do sleep 0.1; done 2>/dev/null
 "#;
-
-/// How long a janitor may take.
-const JANITOR_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a program could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -107,18 +104,8 @@ pub struct Process {
     group: Pid,
     program: String,
     log: PathBuf,
-    end: End,
-    /// Removed last, when nobody writes to it any more.
+    /// The janitor removes it; what that could not, this tries again.
     dir: TempDir,
-}
-
-/// How a program is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// By killing its group.
-    Group,
-    /// By its janitor, which has more to do.
-    Janitor,
 }
 
 impl Process {
@@ -127,7 +114,7 @@ impl Process {
     /// The command's program, arguments, environment and working directory
     /// are taken; its standard streams are ours.
     pub fn start(command: &Command, dir: TempDir) -> Result<Self, StartError> {
-        Self::start_under(command, dir, End::Group, "")
+        Self::start_with_aftermath(command, dir, "")
     }
 
     /// Starts a program that leaves more behind than processes and files.
@@ -138,15 +125,6 @@ impl Process {
     pub fn start_with_aftermath(
         command: &Command,
         dir: TempDir,
-        aftermath: &str,
-    ) -> Result<Self, StartError> {
-        Self::start_under(command, dir, End::Janitor, aftermath)
-    }
-
-    fn start_under(
-        command: &Command,
-        dir: TempDir,
-        end: End,
         aftermath: &str,
     ) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
@@ -160,7 +138,6 @@ impl Process {
             .append(true)
             .open(&log)
             .map_err(fail)?;
-        let err = out.try_clone().map_err(fail)?;
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", SUPERVISOR, "supervisor", JANITOR])
@@ -170,8 +147,8 @@ impl Process {
             .args(command.get_args())
             .current_dir(command.get_current_dir().unwrap_or(dir.path()))
             .stdin(Stdio::piped())
-            .stdout(out)
-            .stderr(err)
+            .stdout(Stdio::piped())
+            .stderr(out)
             .process_group(0);
         for (name, value) in command.get_envs() {
             match value {
@@ -186,7 +163,6 @@ impl Process {
             group,
             program,
             log,
-            end,
             dir,
         })
     }
@@ -300,24 +276,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.end == End::Janitor {
-            drop(self.child.stdin.take());
-            let _ = self.child.wait();
-            let started = Instant::now();
-            while self.dir().exists() && started.elapsed() < JANITOR_LIMIT {
-                thread::sleep(Duration::from_millis(10));
-            }
-            return;
+        // The shell may have been frozen with its group.
+        let _ = kill_process_group(self.group, Signal::CONT);
+        drop(self.child.stdin.take());
+        if let Some(mut done) = self.child.stdout.take() {
+            let _ = done.read(&mut [0]);
         }
-        // The group's number is ours while its leader has not been waited for.
-        if self.is_running() {
-            let _ = kill_process_group(self.group, Signal::KILL);
-            let _ = self.child.wait();
-        } else {
-            // The leader is gone: closing the pipe lets what is left of the
-            // group end itself.
-            drop(self.child.stdin.take());
-        }
+        let _ = self.child.wait();
     }
 }
 
