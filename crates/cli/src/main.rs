@@ -28,6 +28,8 @@ mod source;
 
 mod resolve;
 
+mod images_there;
+
 mod making;
 
 mod commands;

@@ -29,10 +29,7 @@ pub fn add(
     let settings = registry_settings(settings, environment, deadline)?;
     let resolver = Resolver::new(settings).map_err(|e| vec![e.finding()])?;
     let answers = resolver.resolve_blocking(images);
-    let mut findings = registry::findings(&answers);
-    for finding in &mut findings {
-        finding.message = format!("Image digest not resolved: {}", finding.message);
-    }
+    let findings = registry::findings("Image digest not resolved: cannot resolve", &answers);
     for (image, answer) in answers {
         if let Ok(resolved) = answer {
             lock.insert(
@@ -54,7 +51,8 @@ pub fn add(
     }
 }
 
-fn registry_settings(
+/// How the registries are spoken to.
+pub fn registry_settings(
     settings: &Settings,
     environment: &Environment,
     deadline: Duration,

@@ -38,7 +38,8 @@ struct Opening {
 /// One manifest to ask for.
 struct Wanted {
     repository: String,
-    tag: String,
+    /// A tag or a digest.
+    reference: String,
     /// For people.
     text: String,
 }
@@ -74,18 +75,19 @@ impl Endpoint {
         }
     }
 
-    /// Asks what a tag names: by HEAD, or by GET where that says too little.
+    /// Asks what a tag or a digest names: by HEAD, or by GET where that says
+    /// too little.
     pub(crate) async fn document(
         &self,
         http: &Http,
         repository: &str,
-        tag: &str,
+        reference: &str,
     ) -> Result<Document, RegistryError> {
         let repository = self.local(repository);
         let wanted = Wanted {
-            text: format!("{repository}:{tag}"),
+            text: spell(&repository, reference),
             repository,
-            tag: tag.to_owned(),
+            reference: reference.to_owned(),
         };
         let mut first = None;
         let slot = &mut first;
@@ -227,7 +229,7 @@ impl Endpoint {
         wanted: &Wanted,
         authorization: Option<HeaderValue>,
     ) -> Result<Answer, RegistryError> {
-        let path = format!("v2/{}/manifests/{}", wanted.repository, wanted.tag);
+        let path = format!("v2/{}/manifests/{}", wanted.repository, wanted.reference);
         let url = base
             .join(&path)
             .map_err(|_| self.bad(wanted, "its name fits no address"))?;
@@ -299,6 +301,13 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// A repository with its tag, or with its digest, as people write it.
+pub(crate) fn spell(repository: &str, reference: &str) -> String {
+    // No tag has a colon in it.
+    let sign = if reference.contains(':') { '@' } else { ':' };
+    format!("{repository}{sign}{reference}")
 }
 
 fn is_refusal(status: StatusCode) -> bool {

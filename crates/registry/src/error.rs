@@ -96,12 +96,12 @@ pub enum AddressFault {
 /// Every variant names the registry by its host, as it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry says there is no such tag or repository.
+    /// The registry says there is no such tag, digest or repository.
     #[error("{registry} has no {wanted}")]
     NotFound {
         /// The host.
         registry: String,
-        /// `repository:tag`.
+        /// `repository:tag` or `repository@digest`.
         wanted: String,
     },
     /// Credentials are missing or wrong.

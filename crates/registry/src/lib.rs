@@ -4,7 +4,8 @@
 //! digest that its registry gives for it now, or with what went wrong. It
 //! needs no container engine, asks each reference once, and shares one token
 //! among many requests. The digest of an image index stays that of the index:
-//! no platform is chosen.
+//! no platform is chosen. [`Resolver::look_up`] asks whether what is named by
+//! digest is still there.
 //!
 //! Nothing here reads the environment: whoever calls says where credentials
 //! lie, which proxies to use and which hosts may be spoken to in plain HTTP.
@@ -51,5 +52,5 @@ mod report;
 pub use credentials::Credentials;
 pub use error::RegistryError;
 pub use report::findings;
-pub use resolver::{Resolved, Resolver};
+pub use resolver::{Answers, Resolved, Resolver};
 pub use settings::Settings;

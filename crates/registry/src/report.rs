@@ -12,8 +12,12 @@ use crate::resolver::Resolved;
 const NAMED_MAX: usize = 5;
 
 /// What went wrong, as findings: one for each image, or one for a registry
-/// and all of its images when the registry is what failed.
-pub fn findings(answers: &BTreeMap<ImageRef, Result<Resolved, RegistryError>>) -> Vec<Finding> {
+/// and all of its images when the registry is what failed. `what` begins each
+/// of them: what was to be done and was not.
+pub fn findings(
+    what: &str,
+    answers: &BTreeMap<ImageRef, Result<Resolved, RegistryError>>,
+) -> Vec<Finding> {
     let mut groups: Vec<(&RegistryError, Vec<&ImageRef>)> = Vec::new();
     for (image, answer) in answers {
         let Err(error) = answer else { continue };
@@ -37,7 +41,7 @@ pub fn findings(answers: &BTreeMap<ImageRef, Result<Resolved, RegistryError>>) -
             if images.len() > NAMED_MAX {
                 named = format!("{named} and {} more", images.len() - NAMED_MAX);
             }
-            let message = format!("cannot resolve {named}: {error}");
+            let message = format!("{what} {named}: {error}");
             Finding::error(error.code(), error.class(), message).help(error.help())
         })
         .collect()

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::address::Rules;
 use crate::document::Document;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, spell};
 use crate::error::RegistryError;
 use crate::http::Http;
 pub use crate::media_type::MediaType;
@@ -90,8 +90,11 @@ type MakeProxy = fn(String) -> reqwest::Result<reqwest::Proxy>;
 /// Images of one registry: its mirrors in order, itself last.
 type Places = Vec<Arc<Endpoint>>;
 
-/// What is asked for: registry, repository and tag.
+/// What is asked for: registry, repository, and tag or digest.
 type Target = (String, String, String);
+
+/// What the registries answered.
+pub type Answers = BTreeMap<ImageRef, Result<Resolved, RegistryError>>;
 
 impl Resolver {
     /// Makes one. Reads the file of certificate authorities; opens no
@@ -110,10 +113,7 @@ impl Resolver {
     /// A reference with a digest needs no request. References that mean the
     /// same share one. Nothing takes longer than the deadline of the
     /// settings.
-    pub async fn resolve_all(
-        &self,
-        images: &BTreeSet<ImageRef>,
-    ) -> BTreeMap<ImageRef, Result<Resolved, RegistryError>> {
+    pub async fn resolve_all(&self, images: &BTreeSet<ImageRef>) -> Answers {
         let mut targets: BTreeMap<Target, Vec<ImageRef>> = BTreeMap::new();
         let mut answers = BTreeMap::new();
         for image in images {
@@ -122,11 +122,47 @@ impl Resolver {
                 answers.insert(image.clone(), Ok(Resolved { digest, media_type }));
             } else {
                 targets
-                    .entry(target(image))
+                    .entry(target(image, image.tag().unwrap_or(LATEST)))
                     .or_default()
                     .push(image.clone());
             }
         }
+        answers.extend(self.ask(targets).await);
+        answers
+    }
+
+    /// Asks whether the registries, or mirrors of theirs, still have what these
+    /// name by digest; the answer has an entry for each that has one.
+    /// [`RegistryError::NotFound`] says that the registry itself does not.
+    ///
+    /// Tags are not looked at: what they name now is of no concern.
+    pub async fn look_up(&self, images: &BTreeSet<ImageRef>) -> Answers {
+        let mut targets: BTreeMap<Target, Vec<ImageRef>> = BTreeMap::new();
+        for image in images {
+            if let Some(digest) = image.digest() {
+                targets
+                    .entry(target(image, &digest.to_string()))
+                    .or_default()
+                    .push(image.clone());
+            }
+        }
+        let mut answers = self.ask(targets).await;
+        for (image, answer) in &mut answers {
+            if let Ok(resolved) = answer
+                && image.digest() != Some(resolved.digest)
+            {
+                *answer = Err(RegistryError::BadAnswer {
+                    registry: image.registry().to_owned(),
+                    wanted: image.to_string(),
+                    why: crate::error::Said::new("it has another digest"),
+                });
+            }
+        }
+        answers
+    }
+
+    async fn ask(&self, targets: BTreeMap<Target, Vec<ImageRef>>) -> Answers {
+        let mut answers = BTreeMap::new();
         if targets.is_empty() {
             return answers;
         }
@@ -177,36 +213,17 @@ impl Resolver {
         answers
     }
 
-    /// The same for callers without a runtime: it makes one of one thread and
-    /// waits.
+    /// [`Resolver::resolve_all`] for callers without a runtime: it makes one of
+    /// one thread and waits.
     ///
     /// Must not be called from within a runtime.
-    pub fn resolve_blocking(
-        &self,
-        images: &BTreeSet<ImageRef>,
-    ) -> BTreeMap<ImageRef, Result<Resolved, RegistryError>> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        match runtime {
-            Ok(runtime) => {
-                let answers = runtime.block_on(self.resolve_all(images));
-                // A name that is still being looked up, or a helper that is
-                // still running, must not hold us past the deadline.
-                runtime.shutdown_background();
-                answers
-            }
-            Err(e) => images
-                .iter()
-                .map(|image| {
-                    let error = RegistryError::Network {
-                        registry: image.registry().to_owned(),
-                        why: crate::error::Said::new(&e.to_string()),
-                    };
-                    (image.clone(), Err(error))
-                })
-                .collect(),
-        }
+    pub fn resolve_blocking(&self, images: &BTreeSet<ImageRef>) -> Answers {
+        block_on(images, self.resolve_all(images))
+    }
+
+    /// [`Resolver::look_up`] for callers without a runtime, likewise.
+    pub fn look_up_blocking(&self, images: &BTreeSet<ImageRef>) -> Answers {
+        block_on(images, self.look_up(images))
     }
 
     /// How many requests were sent until now, tokens, retries and redirects
@@ -245,12 +262,38 @@ impl Resolver {
     }
 }
 
-fn target(image: &ImageRef) -> Target {
+fn target(image: &ImageRef, reference: &str) -> Target {
     (
         image.registry().to_owned(),
         image.repository(),
-        image.tag().unwrap_or(LATEST).to_owned(),
+        reference.to_owned(),
     )
+}
+
+/// Waits for the answers with a runtime made for them.
+fn block_on(images: &BTreeSet<ImageRef>, asking: impl Future<Output = Answers>) -> Answers {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let answers = runtime.block_on(asking);
+            // A name that is still being looked up, or a helper that is still
+            // running, must not hold us past the deadline.
+            runtime.shutdown_background();
+            answers
+        }
+        Err(e) => images
+            .iter()
+            .map(|image| {
+                let error = RegistryError::Network {
+                    registry: image.registry().to_owned(),
+                    why: crate::error::Said::new(&e.to_string()),
+                };
+                (image.clone(), Err(error))
+            })
+            .collect(),
+    }
 }
 
 /// Asks one place after the other; what the last one, the registry itself,
@@ -258,14 +301,14 @@ fn target(image: &ImageRef) -> Target {
 async fn resolve(
     http: &Http,
     places: &[Arc<Endpoint>],
-    (registry, repository, tag): &Target,
+    (registry, repository, reference): &Target,
 ) -> Result<Document, RegistryError> {
     let mut answer = Err(RegistryError::NotFound {
         registry: registry.clone(),
-        wanted: format!("{repository}:{tag}"),
+        wanted: spell(repository, reference),
     });
     for place in places {
-        answer = place.document(http, repository, tag).await;
+        answer = place.document(http, repository, reference).await;
         if answer.is_ok() {
             break;
         }

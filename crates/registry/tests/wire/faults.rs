@@ -76,7 +76,7 @@ fn unavailable_for_ever_and_then_left_alone() {
         );
     }
     assert_eq!(proxy.seen().len(), 5, "one image asks for all");
-    let findings = findings(&answers);
+    let findings = findings("cannot resolve", &answers);
     assert_eq!(findings.len(), 1);
     assert!(
         findings[0].message.contains("and 25 more"),

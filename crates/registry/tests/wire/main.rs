@@ -11,6 +11,7 @@ mod authentication;
 mod digests;
 mod faults;
 mod hosts;
+mod lookup;
 mod requests;
 mod tls;
 
