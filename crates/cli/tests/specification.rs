@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -252,9 +253,67 @@ fn sha256sum_jq_bash_and_shellcheck_accept_what_is_made() {
     }
 }
 
+/// What a wrapper runs, with what and for which root, is told by a program in
+/// consign's place.
+#[test]
+fn deploy_package_hands_on_what_the_specification_types() {
+    let hosting = with_tools();
+    let told = hosting.path("tell");
+    fs::write(
+        &told,
+        "#!/bin/sh\nprintf '%s\\n' \"$CONSIGN_ROOT\" \"$@\"\nexit 11\n",
+    )
+    .unwrap();
+    fs::set_permissions(&told, fs::Permissions::from_mode(0o755)).unwrap();
+    let flags = [
+        "--package",
+        "../packages/acme corp-v1.2.3",
+        "--context",
+        "upcloud-prod",
+        "--dry-run",
+        "--skip-verify",
+        "--force",
+    ];
+    let ran: Ran = Command::new(hosting.path("tools/deploy-package.sh"))
+        .args(flags)
+        .current_dir(hosting.path("tools"))
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("CONSIGN", &told)
+        .output()
+        .unwrap()
+        .into();
+    let root = hosting.path(".").canonicalize().unwrap();
+    let mut expected = vec![root.to_str().unwrap(), "deploy"];
+    expected.extend(flags);
+    let ran = ran.exits(11);
+    assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_new_root_has_the_wrappers() {
+    let hosting = example();
+    let root = hosting.path("new");
+    hosting.run(["init", root.to_str().unwrap()]).exits(0);
+    for script in [
+        "package-client.sh",
+        "verify-package.sh",
+        "deploy-package.sh",
+    ] {
+        let made = root.join("tools").join(script);
+        let ours = workspace().join("examples/hosting/tools").join(script);
+        assert_eq!(fs::read(&made).unwrap(), fs::read(ours).unwrap());
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    }
+}
+
 #[test]
 fn the_wrappers_pass_shellcheck() {
-    for script in ["package-client.sh", "verify-package.sh"] {
+    for script in [
+        "package-client.sh",
+        "verify-package.sh",
+        "deploy-package.sh",
+    ] {
         judge(
             "shellcheck",
             &[script],

@@ -36,6 +36,11 @@ const ROOT: &[Template] = &[
         include_str!("../../../../examples/hosting/tools/verify-package.sh"),
         Run::Yes,
     ),
+    (
+        "tools/deploy-package.sh",
+        include_str!("../../../../examples/hosting/tools/deploy-package.sh"),
+        Run::Yes,
+    ),
 ];
 
 const EXAMPLE: &[Template] = &[
