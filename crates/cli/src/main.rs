@@ -12,6 +12,7 @@ mod exit;
 mod screen;
 
 mod process;
+mod state_file;
 
 mod created;
 mod environment;
