@@ -78,9 +78,19 @@ pub struct Screen {
     verbosity: Verbosity,
     colour_out: bool,
     colour_err: bool,
-    show_progress: bool,
-    show_changes: bool,
+    moving: Moving,
     out_state: OutState,
+}
+
+/// How what moves is shown on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moving {
+    /// On lines that change in their place, as a terminal can.
+    InPlace,
+    /// On a new line for each change.
+    Appended,
+    /// Not at all.
+    Hidden,
 }
 
 enum OutState {
@@ -120,14 +130,13 @@ impl Screen {
             verbosity,
             colour_out: decide(io::stdout().is_terminal()),
             colour_err: decide(err_is_terminal),
-            show_progress: match progress {
-                Choice::Always => true,
-                Choice::Never => false,
-                Choice::Auto => err_is_terminal && format == Format::Text,
+            moving: match progress {
+                Choice::Always => Moving::InPlace,
+                Choice::Never => Moving::Hidden,
+                Choice::Auto if format == Format::Json => Moving::Hidden,
+                Choice::Auto if err_is_terminal => Moving::InPlace,
+                Choice::Auto => Moving::Appended,
             },
-            show_changes: progress != Choice::Never
-                && format == Format::Text
-                && verbosity != Verbosity::Quiet,
             out_state: OutState::Open,
         }
     }
@@ -145,7 +154,7 @@ impl Screen {
     /// A bar that shows itself on standard error after a second, on a
     /// terminal only.
     pub fn progress(&self, what: &'static str, total: usize) -> Progress {
-        Progress::new(self.show_progress, what, total)
+        Progress::new(self.moving == Moving::InPlace, what, total)
     }
 
     /// Prints report lines on standard output; nothing in JSON, and only what

@@ -213,7 +213,7 @@ pub struct Undeploy {
     /// The client
     #[arg(long, value_name = "NAME")]
     pub client: ClientName,
-    /// Keep the PersistentVolumeClaims
+    /// Keep the claims of persistent volumes
     #[arg(long)]
     pub keep_data: bool,
     /// Delete the Namespace too, with all that is in it; asks for the client's

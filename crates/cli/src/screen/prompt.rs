@@ -45,6 +45,8 @@ impl Screen {
             )
             .help("Confirm with --yes"));
         }
+        // What is asked about comes before the question.
+        self.flush();
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{} ", text::escape(question.trim_end()));
         let _ = stderr.flush();

@@ -7,7 +7,8 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::text;
 
-use super::{PROGRESS_DELAY, Screen, Tag, line, paint};
+use super::{Moving, PROGRESS_DELAY, Screen, Tag, line, paint};
+use crate::args::Verbosity;
 
 /// How it is shown.
 enum Show {
@@ -33,17 +34,16 @@ pub struct Watch {
 impl Screen {
     /// Begins to show what objects are doing.
     pub fn watch(&self) -> Watch {
-        let show = if !self.show_changes {
-            Show::Nothing
-        } else if self.show_progress {
-            Show::InPlace {
+        let show = match self.moving {
+            _ if self.verbosity == Verbosity::Quiet => Show::Nothing,
+            Moving::Hidden => Show::Nothing,
+            Moving::InPlace => Show::InPlace {
                 lines: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
                 hidden: true,
-            }
-        } else {
-            Show::Appended {
+            },
+            Moving::Appended => Show::Appended {
                 colour: self.colour_err,
-            }
+            },
         };
         Watch {
             show,
