@@ -36,7 +36,11 @@ pub struct PathError {
 impl Path {
     /// Reads a path from the beginning of a text; also where it ends.
     pub(super) fn parse_prefix(text: &str) -> Result<(Self, usize), PathError> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader {
+            text,
+            at: 0,
+            nesting: 0,
+        };
         let braced = reader.take('{');
         reader.take('$');
         let path = reader.path()?;
@@ -96,9 +100,15 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
+/// How deep filters may stand in filters; nobody needs more than one, and the
+/// stack has an end.
+const DEEPEST: usize = 4;
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// In how many filters we are.
+    nesting: usize,
 }
 
 impl Reader<'_> {
@@ -204,7 +214,12 @@ impl Reader<'_> {
         }) {
             return Err(self.expected("expected (@.key==\"value\")"));
         }
+        if self.nesting == DEEPEST {
+            return Err(self.expected("filters stand too deep in filters"));
+        }
+        self.nesting += 1;
         let path = self.path()?;
+        self.nesting -= 1;
         self.skip_spaces();
         if !(self.take('=') && self.take('=')) {
             return Err(self.expected("expected ==, the only comparison there is"));
