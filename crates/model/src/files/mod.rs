@@ -5,7 +5,8 @@
 //! followed unless [`Root::resolve`] walked it, and swapping the directory for
 //! another one while consign runs has no effect.
 //!
-//! - [`Root`] reads, lists, creates and replaces single files.
+//! - [`Root`] reads, lists, creates and replaces single files; [`Lock`] lets
+//!   processes take turns at one.
 //! - [`Area`] is what one client's build may read; it remembers what was read.
 //! - [`FileTree`] is a package directory, every byte of it read once.
 //! - [`publish`] makes a package directory appear whole or not at all.
@@ -28,11 +29,16 @@ mod place;
 mod publish;
 mod write;
 
+mod lock;
+mod swap;
+
 pub use area::{Area, AreaLimits, SourceFile};
 pub use error::{FileCause, FileError, Kind, Step};
+pub use lock::{Lock, LockError};
 pub use publish::{FileMode, PublishError, PublishFile, publish};
 pub use root::{Entry, EntryName, Root};
 pub use rustix::io::Errno;
+pub use swap::Swap;
 pub use sweep::sweep;
 pub use tree::{Content, FileTree, TreeEntry, TreeLimits, read_tree};
 

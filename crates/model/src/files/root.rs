@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -126,6 +126,17 @@ impl Root {
             real.file_name().map(OsStr::to_owned)
         });
         EntryName::new(name.unwrap_or_default().as_bytes())
+    }
+
+    /// The path without symbolic links by which it is reached now: what tells
+    /// one root from another.
+    pub fn real_path(&self) -> Result<PathBuf, FileError> {
+        let proc = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+        let real = std::fs::read_link(proc).or_else(|_| std::fs::canonicalize(&self.path));
+        real.map_err(|e| {
+            let errno = Errno::from_io_error(&e).unwrap_or(Errno::IO);
+            FileError::io(self.path.display(), Step::Open, errno)
+        })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

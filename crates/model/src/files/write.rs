@@ -80,7 +80,7 @@ impl Root {
         }
     }
 
-    fn parent_of<'p>(&self, path: &'p RelPath) -> Result<(OwnedFd, &'p str), FileError> {
+    pub(super) fn parent_of<'p>(&self, path: &'p RelPath) -> Result<(OwnedFd, &'p str), FileError> {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
             let cause = FileCause::NotFile(Kind::Directory);
             return Err(FileError::new(self.shown(path), cause));
@@ -91,7 +91,7 @@ impl Root {
 }
 
 /// The file being filled; removed unless it was placed.
-struct Temp<'a> {
+pub(super) struct Temp<'a> {
     parent: BorrowedFd<'a>,
     name: String,
     /// Holds the lock.
@@ -100,7 +100,7 @@ struct Temp<'a> {
 }
 
 impl<'a> Temp<'a> {
-    fn make(parent: BorrowedFd<'a>, name: &str) -> Result<Self, (Step, Errno)> {
+    pub(super) fn make(parent: BorrowedFd<'a>, name: &str) -> Result<Self, (Step, Errno)> {
         if let Ok(Some(names)) = beneath::names(parent, usize::MAX) {
             sweep_names(parent, &names);
         }
@@ -114,7 +114,15 @@ impl<'a> Temp<'a> {
         })
     }
 
-    fn fill(&self, bytes: &[u8], mode: Option<Mode>) -> Result<(), (Step, Errno)> {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    pub(super) fn fill(&self, bytes: &[u8], mode: Option<Mode>) -> Result<(), (Step, Errno)> {
         write_all(&self.fd, bytes).map_err(|e| (Step::Write, e))?;
         if let Some(mode) = mode {
             retry(|| fchmod(&self.fd, mode)).map_err(|e| (Step::Mode, e))?;
@@ -122,7 +130,8 @@ impl<'a> Temp<'a> {
         retry(|| fsync(&self.fd)).map_err(|e| (Step::Sync, e))
     }
 
-    fn placed(mut self) -> Result<(), (Step, Errno)> {
+    /// Says that the file bears its name now, and makes that durable.
+    pub(super) fn placed(mut self) -> Result<(), (Step, Errno)> {
         self.placed = true;
         sync_directory(self.parent).map_err(|e| (Step::Sync, e))
     }

@@ -33,4 +33,4 @@ pub use error::{EmitError, EmitErrorKind, YamlError, YamlErrorKind};
 pub use json::{from_json, to_json};
 pub use limits::{Dialect, Limits};
 pub use node::{Content, Entry, Map, Mark, Node, Scalar, Style, Tag};
-pub use strict::parse_strict;
+pub use strict::{parse_strict, parse_structure};

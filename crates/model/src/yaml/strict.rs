@@ -30,10 +30,40 @@ const FINDINGS: usize = 100;
 /// assert_eq!(lines, [1, 1, 2, 3]);
 /// ```
 pub fn parse_strict(text: &str, limits: &Limits) -> Result<Vec<Document>, Vec<YamlError>> {
+    parse_with(text, limits, Unquoted::Alike)
+}
+
+/// As [`parse_strict`], but unquoted scalars may be such that readers differ
+/// about them: whoever asks for one decides. The merge key `<<` is refused here
+/// too.
+///
+/// ```
+/// use model::yaml::{parse_structure, Limits};
+/// assert_eq!(parse_structure("deployed: 2026-01-29T10:15:30Z\n", &Limits::default()).unwrap().len(), 1);
+/// assert!(parse_structure("a: 1\na: 2\n", &Limits::default()).is_err());
+/// ```
+pub fn parse_structure(text: &str, limits: &Limits) -> Result<Vec<Document>, Vec<YamlError>> {
+    parse_with(text, limits, Unquoted::Any)
+}
+
+/// Which unquoted scalars are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unquoted {
+    /// Those that every reader takes for the same.
+    Alike,
+    /// All but `<<`.
+    Any,
+}
+
+fn parse_with(
+    text: &str,
+    limits: &Limits,
+    unquoted: Unquoted,
+) -> Result<Vec<Document>, Vec<YamlError>> {
     check_bytes(text, limits).map_err(|error| vec![error])?;
     let mut refused: Vec<(Mark, String)> = Vec::new();
     scan_lines(text, &mut refused);
-    scan_events(text, limits, &mut refused);
+    scan_events(text, limits, unquoted, &mut refused);
     let mut fatal = None;
     let mut documents = Vec::new();
     let mut held = 0;
@@ -120,7 +150,7 @@ fn scan_lines(text: &str, refused: &mut Vec<(Mark, String)>) {
     }
 }
 
-fn scan_events(text: &str, limits: &Limits, refused: &mut Vec<(Mark, String)>) {
+fn scan_events(text: &str, limits: &Limits, unquoted: Unquoted, refused: &mut Vec<(Mark, String)>) {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         flow_nesting_limit: limits.depth,
@@ -147,6 +177,7 @@ fn scan_events(text: &str, limits: &Limits, refused: &mut Vec<(Mark, String)>) {
             Event::Scalar(scalar, style, anchor, tag) => {
                 if *style == ScalarStyle::Plain
                     && tag.is_none()
+                    && (unquoted == Unquoted::Alike || scalar == "<<")
                     && let Some(why) = differs(scalar)
                 {
                     refuse(why);
