@@ -1,1 +1,54 @@
-//! Brings a cluster to a package.
+//! Brings a cluster to a package: plan, apply, wait, record, roll back.
+//!
+//! This is the only crate that knows an API server. What is decided is decided
+//! in pure functions over JSON; what is sent goes through one door, [`api`].
+//!
+//! The modules are listed bottom-up: a module names only modules above it.
+
+pub mod object;
+pub mod quantity;
+
+pub mod asks;
+pub mod fields;
+pub mod redact;
+
+pub mod diff;
+pub mod order;
+pub mod ready;
+
+pub mod fence;
+pub mod holder;
+pub mod record;
+
+pub mod api;
+
+pub mod connect;
+pub mod discovery;
+pub mod processes;
+
+pub mod access;
+pub mod health;
+pub mod needs;
+pub mod retained;
+
+pub mod desired;
+pub mod live;
+
+pub mod draft;
+
+pub mod plan;
+pub mod quota;
+
+pub mod hold;
+pub mod records;
+
+pub mod apply;
+pub mod evidence;
+pub mod wait;
+pub mod read;
+
+pub mod event;
+
+pub mod stages;
+
+pub mod run;

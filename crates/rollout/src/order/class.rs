@@ -48,7 +48,7 @@ pub(super) enum Class {
     /// Roles.
     Role,
     /// Storage classes.
-    StorageClass,
+    VolumeKind,
     /// Bindings of roles.
     Binding,
     /// Volumes and claims.
@@ -65,7 +65,7 @@ impl Class {
         Self::Ground,
         Self::PodRelated,
         Self::Role,
-        Self::StorageClass,
+        Self::VolumeKind,
         Self::Binding,
         Self::Storage,
         Self::Other,
@@ -82,7 +82,7 @@ impl Class {
             | ("node.k8s.io", "RuntimeClass") => Self::PodRelated,
             ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => Self::Role,
             ("rbac.authorization.k8s.io", _) => Self::Binding,
-            ("storage.k8s.io", _) => Self::StorageClass,
+            ("storage.k8s.io", _) => Self::VolumeKind,
             ("", "PersistentVolume" | "PersistentVolumeClaim") => Self::Storage,
             ("admissionregistration.k8s.io", _) => Self::Webhook,
             _ => Self::Other,
@@ -92,20 +92,20 @@ impl Class {
     /// The classes whose objects are applied before this one's.
     pub(super) fn after(self) -> &'static [Self] {
         match self {
-            Self::Ground | Self::PodRelated | Self::Role | Self::StorageClass => &[],
+            Self::Ground | Self::PodRelated | Self::Role | Self::VolumeKind => &[],
             Self::Binding => &[Self::Role],
-            Self::Storage => &[Self::StorageClass],
+            Self::Storage => &[Self::VolumeKind],
             Self::Other => &[
                 Self::PodRelated,
                 Self::Role,
-                Self::StorageClass,
+                Self::VolumeKind,
                 Self::Binding,
                 Self::Storage,
             ],
             Self::Webhook => &[
                 Self::PodRelated,
                 Self::Role,
-                Self::StorageClass,
+                Self::VolumeKind,
                 Self::Binding,
                 Self::Storage,
                 Self::Other,
@@ -151,7 +151,7 @@ impl Leaving {
             _ => match Class::of(id) {
                 Class::Webhook => Self::Webhook,
                 Class::PodRelated | Class::Binding | Class::Storage => Self::Support,
-                Class::Role | Class::StorageClass => Self::Base,
+                Class::Role | Class::VolumeKind => Self::Base,
                 Class::Ground | Class::Other => Self::Front,
             },
         }

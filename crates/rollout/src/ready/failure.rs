@@ -47,15 +47,13 @@ fn in_pod(pod: &Value, signs: Signs, rules: &Rules) -> Option<Failure> {
 fn image_failure(container: &Value, old: bool) -> Option<(Reason, String)> {
     let waiting = container.pointer("/state/waiting").filter(|_| !old)?;
     let reason = pull::certain(waiting)?;
-    Some((
-        reason,
-        format!(
-            "image {}: {}: {}",
-            text(container, "/image"),
-            text(waiting, "/reason"),
-            text(waiting, "/message"),
-        ),
-    ))
+    let image = text(container, "/image");
+    let cause = pull::cause(waiting);
+    let cause = cause
+        .strip_prefix(image)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(cause);
+    Some((reason, format!("image {image}: {cause}")))
 }
 
 fn restart_failure(container: &Value, old: bool, rules: &Rules) -> Option<(Reason, String)> {

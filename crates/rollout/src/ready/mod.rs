@@ -14,8 +14,9 @@ mod status;
 
 mod when;
 
-mod pod;
 mod pull;
+
+mod pod;
 
 mod revision;
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::pull;
 use super::status::{Condition, count, is_true};
 use crate::object::{items, text, uid};
 
@@ -147,7 +148,7 @@ fn container_trouble(container: &Value) -> Option<String> {
         if matches!(reason, "ContainerCreating" | "PodInitializing" | "") && restarts == 0 {
             return None;
         }
-        let message = text(waiting, "/message");
+        let message = pull::cause(waiting);
         let message = if message.is_empty() || reason == "CrashLoopBackOff" {
             String::new()
         } else {

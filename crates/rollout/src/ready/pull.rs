@@ -72,6 +72,16 @@ pub(super) fn certain(waiting: &Value) -> Option<Reason> {
     }
 }
 
+/// The end of what a container's `waiting` state says: runtimes put a quoted
+/// reference before each cause, and the last is the one.
+pub(super) fn cause(waiting: &Value) -> &str {
+    let message = text(waiting, "/message");
+    match message.rsplit_once("\": ") {
+        Some((_, last)) if !last.is_empty() => last,
+        _ => message,
+    }
+}
+
 fn classify(message: &str) -> Option<Reason> {
     let said = prose(message);
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use crate::objects::{alone, shown};
 
 fn widget(status: Value) -> Value {
-    json!({
+    let mut object = json!({
         "apiVersion": "example.org/v1", "kind": "Widget",
-        "metadata": {"name": "one", "generation": 3}, "status": status,
-    })
+        "metadata": {"name": "one", "generation": 3},
+    });
+    object["status"] = status;
+    object
 }
 
 #[test]

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use crate::objects::{NEW, alone, crashing, failed, judged, pod, shown, unpullable, with};
 
 fn job(status: Value) -> Value {
-    json!({
+    let mut object = json!({
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": "migrate", "uid": "uid-migrate", "generation": 1},
         "spec": {"backoffLimit": 6},
-        "status": status,
-    })
+    });
+    object["status"] = status;
+    object
 }
 
 fn condition(kind: &str, reason: &str, message: &str) -> Value {

@@ -3,7 +3,7 @@
 use rollout::ready::{Observed, Readiness, Reason, Rules, judge};
 use serde_json::json;
 
-use crate::objects::{NEW, pod, unpullable};
+use crate::objects::{NEW, alone, failed, pod, unpullable};
 
 /// What the kubelet says of `registry.example/web` with containerd, CRI-O and
 /// cri-dockerd.
@@ -165,7 +165,10 @@ fn d14_an_image_that_is_not_found_or_refused_fails_at_once() {
         match judge(&Observed::of(&pod), &Rules::default()) {
             Readiness::Failed(failure) => {
                 assert_eq!(failure.reason, expected, "{message}");
-                assert!(failure.message.contains(message), "{}", failure.message);
+                let cause = message
+                    .rsplit_once("\": ")
+                    .map_or(message, |(_, cause)| cause);
+                assert!(cause.contains(failure.message.rsplit(": ").next().unwrap()));
                 assert_eq!(failure.container.as_deref(), Some("web"));
             }
             other => panic!("{message}: {other:?}"),
@@ -183,6 +186,34 @@ fn d14_a_registry_that_may_answer_yet_is_waited_for() {
             "{message}: {judgement:?}"
         );
     }
+}
+
+#[test]
+fn the_cause_is_told_without_what_leads_to_it() {
+    let image = "127.0.0.1:20783/web:nope";
+    let missing = unpullable(
+        pod("once", "", image),
+        "ImagePullBackOff",
+        "Back-off pulling image \"127.0.0.1:20783/web:nope\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"127.0.0.1:20783/web:nope\": failed to resolve reference \"127.0.0.1:20783/web:nope\": 127.0.0.1:20783/web:nope: not found",
+    );
+    let failure = failed(
+        &Observed::of(&missing),
+        &Rules::default(),
+        Reason::ImageNotFound,
+    );
+    assert_eq!(
+        failure.message,
+        "once: container web: image 127.0.0.1:20783/web:nope: not found"
+    );
+    let away = unpullable(
+        pod("once", "", image),
+        "ErrImagePull",
+        "failed to pull and unpack image \"127.0.0.1:1/web:1\": failed to resolve reference \"127.0.0.1:1/web:1\": failed to do request: Head \"http://127.0.0.1:1/v2/web/manifests/1\": dial tcp 127.0.0.1:1: connect: connection refused",
+    );
+    assert_eq!(
+        alone(&away),
+        "waiting: Pending: container web: ErrImagePull: dial tcp 127.0.0.1:1: connect: connection refused"
+    );
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! From a kubeconfig to a connection.
+//!
+//! `KUBECONFIG` may list several files, as for `kubectl`; without any, a pod
+//! uses its ServiceAccount.
+
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use model::finding::{Class, Finding};
+
+use crate::api::Api;
+
+/// How long a credential plugin may take, with whatever it asks at the
+/// terminal.
+const CREDENTIALS_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a connection may take to open.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A connection, and what it leads to.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The server to speak to.
+    pub api: Api,
+    /// The context's name; `(in cluster)` in a pod.
+    pub context: String,
+    /// The server's address.
+    pub server: String,
+}
+
+/// The context's name in a pod.
+const IN_CLUSTER: &str = "(in cluster)";
+
+/// Opens a connection by this context of the kubeconfig, else by its current
+/// one. Nothing is sent yet, but a credential plugin may run.
+pub async fn connect(context: Option<&str>) -> Result<Connection, Finding> {
+    let (config, context) = configuration(context).await?;
+    let server = config.cluster_url.to_string();
+    // The plugin is a program that is waited for: not on this thread.
+    let making = tokio::task::spawn_blocking(move || {
+        let _inside = tokio::runtime::Handle::try_current();
+        Client::try_from(config)
+    });
+    let client = match tokio::time::timeout(CREDENTIALS_LIMIT, making).await {
+        Ok(Ok(Ok(client))) => client,
+        Ok(Ok(Err(e))) => return Err(unusable(&context, &e.to_string())),
+        Ok(Err(e)) => return Err(unusable(&context, &e.to_string())),
+        Err(_) => {
+            let limit = CREDENTIALS_LIMIT.as_secs();
+            return Err(unusable(
+                &context,
+                &format!("its credential plugin did not answer within {limit} s"),
+            ));
+        }
+    };
+    Ok(Connection {
+        api: Api::new(client),
+        context,
+        server: server.trim_end_matches('/').to_owned(),
+    })
+}
+
+fn unusable(context: &str, why: &str) -> Finding {
+    Finding::error(
+        "cluster-credentials",
+        Class::Cluster,
+        format!("Cannot use the context {context}: {why}"),
+    )
+    .help("Check it with: kubectl --context NAME cluster-info, or name another one with --context")
+}
+
+async fn configuration(asked: Option<&str>) -> Result<(Config, String), Finding> {
+    let kubeconfig = match Kubeconfig::read() {
+        Ok(kubeconfig) => kubeconfig,
+        Err(e) => {
+            if asked.is_none()
+                && let Ok(config) = Config::incluster()
+            {
+                return Ok((settled(config), IN_CLUSTER.to_owned()));
+            }
+            return Err(Finding::error(
+                "kubeconfig-unreadable",
+                Class::Cluster,
+                format!("Cannot read the kubeconfig: {}", told(&e)),
+            )
+            .help("Name it with KUBECONFIG, or see: kubectl config view"));
+        }
+    };
+    let Some(context) = asked.map(str::to_owned).or_else(|| {
+        kubeconfig
+            .current_context
+            .clone()
+            .filter(|c| !c.is_empty())
+    }) else {
+        return Err(Finding::error(
+            "context-missing",
+            Class::Cluster,
+            "The kubeconfig has no current context",
+        )
+        .help("Name one with --context; kubectl config get-contexts lists them"));
+    };
+    let known: Vec<String> = kubeconfig.contexts.iter().map(|c| c.name.clone()).collect();
+    if !known.contains(&context) {
+        return Err(Finding::error(
+            "context-unknown",
+            Class::Cluster,
+            format!(
+                "The kubeconfig has no context {context:?}; it has {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ),
+        )
+        .help("Name one of them with --context"));
+    }
+    let options = KubeConfigOptions {
+        context: Some(context.clone()),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|e| unusable(&context, &told(&e)))?;
+    Ok((settled(config), context))
+}
+
+/// Retries are ours, and so are the limits of each request.
+fn settled(mut config: Config) -> Config {
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_LIMIT);
+    config
+}
+
+/// A kubeconfig may hold tokens: of what does not parse only the place is
+/// told.
+fn told(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(e) => match e.location() {
+            Some(at) => format!("it is not valid YAML at line {}, column {}", at.line(), at.column()),
+            None => "it is not valid YAML".to_owned(),
+        },
+        KubeconfigError::ReadConfig(source, path) => format!("{}: {source}", path.display()),
+        other => other.to_string(),
+    }
+}

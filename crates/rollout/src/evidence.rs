@@ -1,0 +1,105 @@
+//! What a pod says of its failure: the last lines of its log, and events.
+//! Values of Secrets that it may print are left out.
+
+use crate::api::{Api, Call};
+use crate::object::{items, text};
+use crate::ready::Failure;
+use crate::redact::LEFT_OUT;
+
+/// How many lines of a log are shown.
+const LINES: usize = 10;
+
+/// How much of a log is read, in bytes.
+const LOG_MAX: usize = 8 << 10;
+
+/// How many events are shown.
+const EVENTS: usize = 5;
+
+/// A value shorter than this is no secret that could be found in a text.
+const VALUE_MIN: usize = 4;
+
+/// The evidence of a failure, line by line.
+pub async fn of(api: &Api, namespace: &str, failure: &Failure, secrets: &[String]) -> Vec<String> {
+    let Some(pod) = &failure.pod else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    if let Some(container) = &failure.container {
+        let log = log(api, namespace, pod, container).await;
+        if !log.is_empty() {
+            lines.push(format!("last lines of container {container} of pod {pod}:"));
+            lines.extend(log.into_iter().map(|line| format!("  {line}")));
+        }
+    }
+    let events = events(api, namespace, pod).await;
+    if !events.is_empty() {
+        lines.push(format!("events of pod {pod}:"));
+        lines.extend(events.into_iter().map(|line| format!("  {line}")));
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    let values = values(api, namespace, secrets).await;
+    for line in &mut lines {
+        for value in &values {
+            if line.contains(value.as_str()) {
+                *line = line.replace(value.as_str(), LEFT_OUT);
+            }
+        }
+    }
+    lines
+}
+
+async fn log(api: &Api, namespace: &str, pod: &str, container: &str) -> Vec<String> {
+    let base = format!(
+        "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={LINES}&limitBytes={LOG_MAX}"
+    );
+    // The container that runs now may not have said anything yet.
+    let mut text = api.text(format!("{base}&previous=true")).await.unwrap_or_default();
+    if text.trim().is_empty() {
+        text = api.text(base).await.unwrap_or_default();
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
+async fn events(api: &Api, namespace: &str, pod: &str) -> Vec<String> {
+    let target = format!(
+        "/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name%3D{pod}%2Ctype%3DWarning"
+    );
+    let Ok(list) = api.send(&Call::get(target)).await else {
+        return Vec::new();
+    };
+    let found = items(&list, "/items");
+    found[found.len().saturating_sub(EVENTS)..]
+        .iter()
+        .map(|event| format!("{}: {}", text(event, "/reason"), text(event, "/message")))
+        .collect()
+}
+
+/// The values of these Secrets, as text, to be left out of what is shown.
+async fn values(api: &Api, namespace: &str, secrets: &[String]) -> Vec<String> {
+    use base64::Engine as _;
+    let mut values = Vec::new();
+    for name in secrets {
+        let target = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let Ok(secret) = api.send(&Call::get(target)).await else {
+            continue;
+        };
+        let data = secret["data"].as_object().into_iter().flatten();
+        for encoded in data.filter_map(|(_, value)| value.as_str()) {
+            let decoded = base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            values.push(encoded.to_owned());
+            // A log shows a value of several lines line by line.
+            for line in decoded.iter().flat_map(|text| text.lines()) {
+                values.push(line.trim().to_owned());
+            }
+        }
+    }
+    values.retain(|value| value.len() >= VALUE_MIN);
+    // The longest first: one may be part of another.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
+}

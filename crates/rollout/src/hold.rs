@@ -1,0 +1,291 @@
+//! The door to a client's Lease: one run at a time.
+//!
+//! Source of the rules: `docs/deploying.md` ("The Lease").
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::name::ClientName;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::api::{Api, ApiError, Call};
+use crate::fence::{Fence, Moment};
+use crate::fields::MANAGER;
+use crate::holder::{Holder, Standing, standing};
+use crate::object::{resource_version, text};
+use crate::processes;
+
+/// How long a Lease holds when nothing renews it, unless settings say
+/// otherwise.
+pub const TTL: Duration = Duration::from_secs(60);
+
+/// The part of its time before whose end the holder stops writing: a request
+/// on its way has that long to arrive.
+const MARGIN: u32 = 6;
+
+/// How often it is renewed within its time.
+const RENEWALS: u32 = 4;
+
+/// How often it is tried to take a Lease that others take at the same moment.
+const ATTEMPTS: u32 = 5;
+
+/// Why a Lease was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// Somebody else has it.
+    #[error("{by}")]
+    Held {
+        /// Who, as it stands there.
+        by: String,
+        /// Seconds since it was renewed.
+        age: i64,
+    },
+    /// The server refused or does not answer.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+/// Told while a Lease whose time seems over is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taking<'a> {
+    /// It is watched for this long.
+    Watching {
+        /// Its holder, as it stands there.
+        by: &'a str,
+        /// For how long.
+        for_: Duration,
+    },
+    /// It is taken over.
+    TakenOver {
+        /// Its holder until now.
+        by: &'a str,
+    },
+}
+
+/// A Lease that this process holds and renews.
+#[derive(Debug)]
+pub struct Hold {
+    api: Api,
+    path: String,
+    fence: Arc<Fence>,
+    lease: Arc<Mutex<Value>>,
+    renewing: JoinHandle<()>,
+}
+
+/// The path of a client's Lease.
+fn path(client: &ClientName, namespace: &str) -> String {
+    format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/consign.{client}")
+}
+
+/// Reads a client's Lease; `None` where there is none.
+pub async fn look(api: &Api, client: &ClientName, namespace: &str) -> Result<Option<Value>, ApiError> {
+    match api.send(&Call::get(path(client, namespace))).await {
+        Ok(lease) => Ok(Some(lease)),
+        Err(e) if e.is_missing() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+impl Hold {
+    /// Takes a client's Lease, waiting for one whole TTL where its holder may
+    /// be dead.
+    pub async fn take(
+        api: &Api,
+        client: &ClientName,
+        namespace: &str,
+        me: &Holder,
+        ttl: Duration,
+        tell: &mut (dyn FnMut(Taking<'_>) + Send),
+    ) -> Result<Self, HoldError> {
+        let path = path(client, namespace);
+        let mut failed = None;
+        for _ in 0..ATTEMPTS {
+            let found = look(api, client, namespace).await?;
+            let base = match &found {
+                None => None,
+                Some(lease) => {
+                    match standing(lease, me, Timestamp::now(), processes::is_gone) {
+                        Standing::Free => {}
+                        Standing::Orphaned { by } => tell(Taking::TakenOver { by: &by }),
+                        Standing::Held { by, age } => return Err(HoldError::Held { by, age }),
+                        Standing::Overdue { by, .. } => {
+                            tell(Taking::Watching { by: &by, for_: ttl });
+                            if !is_abandoned(api, client, namespace, lease, ttl).await? {
+                                continue;
+                            }
+                            tell(Taking::TakenOver { by: &by });
+                        }
+                    }
+                    Some(lease)
+                }
+            };
+            let began = Moment::now();
+            match write(api, &path, base, me, ttl).await {
+                Ok(lease) => return Ok(Self::begin(api, path, lease, me, ttl, began)),
+                Err(e) if e.is_conflict() => failed = Some(e),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(failed.map_or_else(
+            || HoldError::Held {
+                by: "others, one after the other".to_owned(),
+                age: 0,
+            },
+            HoldError::Api,
+        ))
+    }
+
+    fn begin(api: &Api, path: String, lease: Value, me: &Holder, ttl: Duration, began: Moment) -> Self {
+        let fence = Arc::new(Fence::at(began.after(ttl - ttl / MARGIN)));
+        let lease = Arc::new(Mutex::new(lease));
+        let renewing = tokio::spawn(renew(
+            api.clone(),
+            path.clone(),
+            Arc::clone(&lease),
+            Arc::clone(&fence),
+            me.clone(),
+            ttl,
+        ));
+        Self {
+            api: api.clone(),
+            path,
+            fence,
+            lease,
+            renewing,
+        }
+    }
+
+    /// What every write is sent behind.
+    pub fn fence(&self) -> Arc<Fence> {
+        Arc::clone(&self.fence)
+    }
+
+    /// Gives it back, as far as it still is ours.
+    pub async fn release(self) {
+        self.renewing.abort();
+        if self.fence.left().is_none() {
+            return;
+        }
+        self.fence.fall();
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        lease["spec"]["holderIdentity"] = Value::from("");
+        let call = Call::put(format!("{}?fieldManager={MANAGER}", self.path), &lease);
+        // Whoever comes next finds that this process is gone, or waits.
+        let _ = self.api.send(&call).await;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.renewing.abort();
+        self.fence.fall();
+    }
+}
+
+/// Whether nobody renews it for one whole TTL, as seen from here.
+async fn is_abandoned(
+    api: &Api,
+    client: &ClientName,
+    namespace: &str,
+    lease: &Value,
+    ttl: Duration,
+) -> Result<bool, ApiError> {
+    let over = Moment::now().after(ttl);
+    loop {
+        sleep(ttl / RENEWALS / 2).await;
+        match look(api, client, namespace).await? {
+            Some(now) if resource_version(&now) == resource_version(lease) => {}
+            _ => return Ok(false),
+        }
+        if Moment::now() >= over {
+            return Ok(true);
+        }
+    }
+}
+
+/// The time of a Lease has six decimals.
+fn micro(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+/// Writes ourselves into a Lease: over this one, or a new one.
+async fn write(
+    api: &Api,
+    path: &str,
+    base: Option<&Value>,
+    me: &Holder,
+    ttl: Duration,
+) -> Result<Value, ApiError> {
+    let now = micro(Timestamp::now());
+    let holder = me.to_string();
+    let mut spec = json!({
+        "holderIdentity": holder,
+        "leaseDurationSeconds": ttl.as_secs(),
+        "acquireTime": now,
+        "renewTime": now,
+    });
+    let call = if let Some(base) = base {
+        if text(base, "/spec/holderIdentity") == holder {
+            spec["acquireTime"] = base["spec"]["acquireTime"].clone();
+        }
+        let mut lease = base.clone();
+        lease["spec"] = spec;
+        Call::put(format!("{path}?fieldManager={MANAGER}"), &lease)
+    } else {
+        let (collection, name) = path.rsplit_once('/').unwrap_or((path, ""));
+        let lease = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name},
+            "spec": spec,
+        });
+        Call::post(format!("{collection}?fieldManager={MANAGER}"), &lease)
+    };
+    let ours = || async {
+        match api.send(&Call::get(path)).await {
+            Ok(lease) => Ok(text(&lease, "/spec/holderIdentity") == holder
+                && text(&lease, "/spec/renewTime") == now),
+            Err(e) if e.is_missing() => Ok(false),
+            Err(e) => Err(e),
+        }
+    };
+    match api.settle(&call, ours).await? {
+        Some(lease) => Ok(lease),
+        None => api.send(&Call::get(path)).await,
+    }
+}
+
+/// Renews until it cannot: the fence then falls by itself.
+async fn renew(
+    api: Api,
+    path: String,
+    lease: Arc<Mutex<Value>>,
+    fence: Arc<Fence>,
+    me: Holder,
+    ttl: Duration,
+) {
+    let mut pause = ttl / RENEWALS;
+    loop {
+        sleep(pause).await;
+        if fence.left().is_none() {
+            return;
+        }
+        let began = Moment::now();
+        let base = lease.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match write(&api, &path, Some(&base), &me, ttl).await {
+            Ok(renewed) => {
+                *lease.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
+                fence.put_off(began.after(ttl - ttl / MARGIN));
+                pause = ttl / RENEWALS;
+            }
+            Err(e) if e.is_conflict() || e.is_missing() => {
+                fence.fall();
+                return;
+            }
+            Err(_) => pause = Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The Secrets that a package's pods need, and whether the cluster has them.
+//! Names alone are told; values are looked at by nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::finding::{Class, Finding};
+use model::object::Object;
+use package::lists;
+use package::secret_refs::{self, Need, Reader, SecretNeed};
+
+/// Kinds that make a Secret, and where its name stands; their own name where
+/// nothing stands there.
+///
+/// Source: the custom resources of External Secrets, the Vault Secrets
+/// Operator, Sealed Secrets and cert-manager.
+const MAKERS: [(&str, &str, &[&str]); 5] = [
+    ("external-secrets.io", "ExternalSecret", &["spec", "target", "name"]),
+    ("secrets.hashicorp.com", "VaultStaticSecret", &["spec", "destination", "name"]),
+    ("secrets.hashicorp.com", "VaultDynamicSecret", &["spec", "destination", "name"]),
+    ("bitnami.com", "SealedSecret", &["spec", "template", "metadata", "name"]),
+    ("cert-manager.io", "Certificate", &["spec", "secretName"]),
+];
+
+/// The Secrets that have to be there already: those that the package neither
+/// brings nor has made.
+pub fn secrets(objects: &[Object]) -> BTreeMap<String, SecretNeed> {
+    let mut needs = secret_refs::derive(objects);
+    for object in lists::flatten(objects) {
+        let gvk = object.gvk();
+        if gvk.group.is_empty() && gvk.kind == "Secret" {
+            needs.remove(object.name());
+        }
+        for (group, kind, path) in MAKERS {
+            if gvk.group == group && gvk.kind == kind {
+                let named = object.node.at_path(path).and_then(|n| n.as_str());
+                needs.remove(named.unwrap_or(object.name()));
+            }
+        }
+    }
+    needs
+}
+
+/// What the cluster has of a Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is not there.
+    Missing,
+    /// It has these keys.
+    Keys(BTreeSet<String>),
+    /// This user may not look.
+    Unknown(String),
+}
+
+/// What lacks: pods stop without it, so it is an error; for Ingresses and
+/// image pulls it is a warning, because others may bring those Secrets or do
+/// without.
+pub fn lacking(needs: &BTreeMap<String, SecretNeed>, found: &BTreeMap<String, Found>, skip: Skip) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, need) in needs {
+        let make = |why: String, required: bool| {
+            let stops = required && need.reader == Reader::Pods && skip == Skip::No;
+            let finding = if stops {
+                Finding::error("secret-missing", Class::Cluster, why)
+            } else {
+                Finding::warning("secret-missing", Class::Cluster, why)
+            };
+            finding.help("Create it from Vault as secrets.env.enc says, or go on without: --skip-check secrets")
+        };
+        match found.get(name) {
+            None => {}
+            Some(Found::Unknown(why)) => findings.push(Finding::warning(
+                "secret-unchecked",
+                Class::Cluster,
+                format!("Secret {name} not checked: {why}"),
+            )),
+            Some(Found::Missing) => {
+                if need.need() == Need::Required {
+                    findings.push(make(format!("Secret {name} does not exist{}", for_whom(need)), true));
+                }
+            }
+            Some(Found::Keys(keys)) => {
+                let lacks: Vec<&str> = need
+                    .keys
+                    .iter()
+                    .filter(|(key, need)| **need == Need::Required && !keys.contains(*key))
+                    .map(|(key, _)| key.as_str())
+                    .collect();
+                if !lacks.is_empty() {
+                    findings.push(make(
+                        format!("Secret {name} has no key {}", lacks.join(", ")),
+                        true,
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Whether the user wants to go on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// No: what lacks stops the run.
+    No,
+    /// Yes: it is a warning.
+    Yes,
+}
+
+fn for_whom(need: &SecretNeed) -> String {
+    match &need.reader {
+        Reader::Pods if need.keys.is_empty() => String::new(),
+        Reader::Pods => {
+            let keys: Vec<&str> = need.keys.keys().map(String::as_str).collect();
+            format!(" (keys needed: {})", keys.join(", "))
+        }
+        Reader::ImagePull => " (image pull secret)".to_owned(),
+        Reader::Tls(by) => {
+            let by: Vec<&str> = by.iter().map(String::as_str).collect();
+            format!(" (TLS of {})", by.join(", "))
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! The plan: what a run will do, decided before it does anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::finding::{Class, Finding};
+use package::trust::TrustedPackage;
+use serde_json::Value;
+
+use crate::api::ApiError;
+use crate::asks::{self, Replace};
+use crate::desired::{Desired, Wanted};
+use crate::diff::{self, Change};
+use crate::draft::{Adoption, Choices, Draft, State};
+use crate::fields;
+use crate::live::{Live, Trial};
+use crate::object::{ObjectId, annotation, uid};
+use crate::record::{Document, InventoryItem};
+use crate::retained;
+
+/// What happens to an object of the package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// It is made.
+    Create,
+    /// Fields of it change, or come into our hands when none is listed.
+    Change(Vec<Change>),
+    /// It is deleted and made anew, for this field cannot change.
+    Replace(String),
+    /// Nothing.
+    Unchanged,
+    /// Nothing, because this user may not.
+    Skip,
+}
+
+/// Whether the server has tried it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// It accepts.
+    Yes,
+    /// It is asked when the object's Namespace or kind is there.
+    Later,
+    /// A webhook cannot be tried; the message is the server's.
+    Unchecked(String),
+}
+
+/// One object of the package, and what happens to it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The object's place in [`Wanted::objects`].
+    pub wanted: usize,
+    /// What names it.
+    pub id: ObjectId,
+    /// What happens.
+    pub act: Act,
+    /// What is applied.
+    pub body: Value,
+    /// Whether the server has tried it.
+    pub tried: Tried,
+    /// How it becomes ours, where it was not.
+    pub adoption: Option<Adoption>,
+    /// Replicas handed over to an autoscaler first.
+    pub handover: Option<i64>,
+    /// Fields that are taken from other managers.
+    pub takes: BTreeMap<String, Vec<String>>,
+    /// Our fields that others have changed since.
+    pub drift: Vec<String>,
+    /// The object as it was read, where it is there.
+    pub before: Option<Value>,
+    /// The object as the server says it will be, where it was asked.
+    pub expected: Option<Value>,
+}
+
+/// An object of an earlier release that the package does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The object.
+    pub item: InventoryItem,
+    /// Its UID as it was read.
+    pub uid: String,
+    /// Why it stays, if it does.
+    pub stays: Option<String>,
+}
+
+/// The way a version goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Nothing was active before.
+    First,
+    /// To a higher version.
+    Up,
+    /// To a lower one: a rollback.
+    Down,
+    /// To the same one.
+    Same,
+}
+
+/// What a run will do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Every object of the package, in its order.
+    pub steps: Vec<Step>,
+    /// What earlier releases left.
+    pub removals: Vec<Removal>,
+    /// The release that is active now.
+    pub active: Option<Document>,
+    /// A run that was cut off.
+    pub interrupted: Option<Document>,
+    /// The way the version goes.
+    pub direction: Direction,
+    /// The number of the newest record; a run that finds another one stops.
+    pub newest: u64,
+    /// Worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Whether there is nothing to write but the record.
+    pub fn is_quiet(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|s| matches!(s.act, Act::Unchanged | Act::Skip))
+            && self.removals.iter().all(|r| r.stays.is_some())
+    }
+
+    /// Objects whose fields others have changed.
+    pub fn drifted(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|s| !s.drift.is_empty())
+    }
+}
+
+/// How a plan is made.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// What is taken from others.
+    pub choices: Choices,
+    /// Kinds that are removed though they usually stay.
+    pub prune_kinds: BTreeSet<String>,
+}
+
+/// Plans a run; all that speaks against it at once.
+pub fn plan(
+    package: &TrustedPackage,
+    wanted: &Wanted,
+    drafts: Vec<Draft>,
+    live: &Live,
+    rules: &Rules,
+) -> Result<Plan, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut warnings = Vec::new();
+    let mut steps = Vec::with_capacity(drafts.len());
+    let own = package.manifest.namespace.as_str();
+    for draft in drafts {
+        let desired = &wanted.objects[draft.wanted];
+        match step(desired, draft, live, rules, own) {
+            Ok(step) => {
+                if let Tried::Unchecked(why) = &step.tried {
+                    warnings.push(Finding::warning(
+                        "dry-run-unchecked",
+                        Class::Cluster,
+                        format!("{}: not tried beforehand: {why}", step.id),
+                    ));
+                }
+                steps.push(step);
+            }
+            Err(wrong) => findings.extend(wrong),
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let active = live.active().map(|r| r.document.clone());
+    let direction = match active.as_ref().and_then(|a| a.version.parse().ok()) {
+        None => Direction::First,
+        Some(version) => match package.manifest.version.cmp(&version) {
+            std::cmp::Ordering::Less => Direction::Down,
+            std::cmp::Ordering::Equal => Direction::Same,
+            std::cmp::Ordering::Greater => Direction::Up,
+        },
+    };
+    Ok(Plan {
+        removals: removals(wanted, live, rules),
+        active,
+        interrupted: live.interrupted().map(|r| r.document.clone()),
+        direction,
+        newest: live.newest(),
+        steps,
+        warnings,
+    })
+}
+
+fn step(
+    desired: &Desired,
+    draft: Draft,
+    live: &Live,
+    rules: &Rules,
+    own: &str,
+) -> Result<Step, Vec<Finding>> {
+    let id = &desired.id;
+    let object = live.objects.get(id);
+    let (mut act, mut tried, mut takes) = (Act::Unchanged, Tried::Yes, BTreeMap::new());
+    let mut expected = None;
+    let mut drift = Vec::new();
+    match &draft.state {
+        State::Same => {}
+        State::Foreign(managers) => return Err(vec![foreign(id, managers)]),
+        State::Missing => {
+            act = Act::Create;
+            match live.trials.get(id) {
+                None | Some(Trial::Postponed) => tried = Tried::Later,
+                Some(Trial::Accepted(_)) => {}
+                Some(Trial::Unchecked(why)) => tried = Tried::Unchecked(why.clone()),
+                // Who may not even look at it works in it as it is.
+                Some(Trial::Refused(refusal)) if is_kept_namespace(id, refusal, own) => {
+                    act = Act::Skip;
+                }
+                Some(Trial::Conflicts { refusal, .. } | Trial::Refused(refusal)) => {
+                    return Err(vec![refused(id, refusal)]);
+                }
+            }
+        }
+        State::Differs(difference) => {
+            let live_object = object.unwrap_or(&Value::Null);
+            if draft.adoption.is_none() && fields::ours(live_object).is_some() {
+                drift.clone_from(&difference.not_owned);
+            }
+            let after = match live.trials.get(id) {
+                None | Some(Trial::Postponed) => {
+                    tried = Tried::Later;
+                    None
+                }
+                Some(Trial::Accepted(after)) => Some(after),
+                Some(Trial::Unchecked(why)) => {
+                    tried = Tried::Unchecked(why.clone());
+                    None
+                }
+                Some(Trial::Conflicts { after, refusal }) => {
+                    takes = conflicts(refusal);
+                    let wrong = unallowed(id, &takes, &draft, rules, own);
+                    if !wrong.is_empty() {
+                        return Err(wrong);
+                    }
+                    after.as_ref()
+                }
+                Some(Trial::Refused(refusal)) if is_immutable(refusal) => {
+                    return replaced(desired, draft, live_object, refusal);
+                }
+                Some(Trial::Refused(refusal)) if is_kept_namespace(id, refusal, own) => {
+                    act = Act::Skip;
+                    None
+                }
+                Some(Trial::Refused(refusal)) => return Err(vec![refused(id, refusal)]),
+            };
+            if act != Act::Skip {
+                act = changed(live_object, after, &draft);
+                expected = after.cloned();
+            }
+        }
+    }
+    Ok(Step {
+        wanted: draft.wanted,
+        id: id.clone(),
+        act,
+        body: draft.body,
+        tried,
+        adoption: draft.adoption,
+        handover: draft.handover,
+        takes,
+        drift,
+        before: object.cloned(),
+        expected,
+    })
+}
+
+/// Whether it is the client's Namespace, which this user may not change: a
+/// run in one that exists goes on without.
+fn is_kept_namespace(id: &ObjectId, refusal: &ApiError, own: &str) -> bool {
+    refusal.is_forbidden() && id.is_namespace() && id.name == own
+}
+
+/// What the server's answer means for an object that is there.
+fn changed(live: &Value, after: Option<&Value>, draft: &Draft) -> Act {
+    let Some(after) = after else {
+        return Act::Change(Vec::new());
+    };
+    let mut changes = diff::changes(live, after);
+    if draft.adoption.is_some() {
+        // The trial does not see what goes once plain apply's fields are ours.
+        changes.extend(gone_with_adoption(live, draft));
+    }
+    let same_owner = fields::ours(live) == fields::ours(after) && fields::ours(live).is_some();
+    if changes.is_empty() && same_owner && draft.handover.is_none() && draft.adoption.is_none() {
+        return Act::Unchanged;
+    }
+    Act::Change(changes)
+}
+
+fn gone_with_adoption(live: &Value, draft: &Draft) -> Vec<Change> {
+    let migrated = fields::migrated(live);
+    let ours = migrated
+        .as_array()
+        .and_then(|entries| entries.last())
+        .and_then(|entry| entry.get("fieldsV1"))
+        .unwrap_or(&Value::Null);
+    fields::compare(&draft.body, live, ours)
+        .extra
+        .into_iter()
+        .filter(|path| !path.ends_with(fields::LAST_APPLIED))
+        .map(|path| Change {
+            path,
+            before: Some(Value::from("…")),
+            after: None,
+        })
+        .collect()
+}
+
+fn replaced(
+    desired: &Desired,
+    draft: Draft,
+    live: &Value,
+    refusal: &ApiError,
+) -> Result<Step, Vec<Finding>> {
+    let id = desired.id.clone();
+    let finished = id.is("batch", "Job")
+        && crate::object::items(live, "/status/conditions").iter().any(|c| {
+            c["status"] == "True" && (c["type"] == "Complete" || c["type"] == "Failed")
+        });
+    let fields: Vec<&str> = refusal.causes().iter().map(|c| c.field.as_str()).collect();
+    let fields = if fields.is_empty() { "a field".to_owned() } else { fields.join(", ") };
+    if finished || desired.asks.replace == Replace::OnChange {
+        return Ok(Step {
+            wanted: draft.wanted,
+            id,
+            act: Act::Replace(fields),
+            body: draft.body,
+            tried: Tried::Later,
+            adoption: draft.adoption,
+            handover: None,
+            takes: BTreeMap::new(),
+            drift: Vec::new(),
+            before: Some(live.clone()),
+            expected: None,
+        });
+    }
+    let running = if id.is("batch", "Job") { ", and the Job still runs" } else { "" };
+    Err(vec![
+        Finding::error(
+            "field-immutable",
+            Class::Cluster,
+            format!("{id}: {fields} cannot be changed{running}: {refusal}"),
+        )
+        .help(format!(
+            "Give it another name, or annotate it with {}: on-change to have it deleted and made anew",
+            asks::REPLACE
+        )),
+    ])
+}
+
+fn foreign(id: &ObjectId, managers: &[String]) -> Finding {
+    let by = if managers.is_empty() {
+        "nobody that is known".to_owned()
+    } else {
+        managers.join(", ")
+    };
+    Finding::error(
+        "object-foreign",
+        Class::Policy,
+        format!("{id} exists and is not consign's; it is managed by {by}"),
+    )
+    .help(format!(
+        "If the package should have it, add --adopt {}/{}; --adopt-all adopts every object that the package names",
+        id.kind.to_ascii_lowercase(),
+        id.name
+    ))
+}
+
+fn refused(id: &ObjectId, refusal: &ApiError) -> Finding {
+    Finding::error(
+        "object-refused",
+        Class::Cluster,
+        format!("{id}: the cluster refuses it: {refusal}"),
+    )
+    .help("Correct the source and make a new version; nothing was written")
+}
+
+/// Managers and the fields of theirs that are in the way.
+pub fn conflicts(refusal: &ApiError) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for cause in refusal.causes() {
+        let manager = cause
+            .message
+            .split_once('"')
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map_or("unknown", |(name, _)| name);
+        found
+            .entry(manager.to_owned())
+            .or_default()
+            .push(cause.field.clone());
+    }
+    found
+}
+
+/// Whether a field of this manager may be taken without being asked.
+pub fn is_given(manager: &str, draft: &Draft, rules: &Rules, own: &str, id: &ObjectId) -> bool {
+    let in_own = id.namespace == own || id.is_namespace() && id.name == own;
+    draft.adoption == Some(Adoption::Asked)
+        || rules.choices.take_over.iter().any(|m| m == manager)
+        || manager == fields::HANDOVER
+        || manager == fields::CLIENT_SIDE_APPLY && in_own
+}
+
+fn unallowed(
+    id: &ObjectId,
+    takes: &BTreeMap<String, Vec<String>>,
+    draft: &Draft,
+    rules: &Rules,
+    own: &str,
+) -> Vec<Finding> {
+    takes
+        .iter()
+        .filter(|(manager, _)| !is_given(manager, draft, rules, own, id))
+        .map(|(manager, fields)| {
+            Finding::error(
+                "field-conflict",
+                Class::Conflict,
+                format!("{id}: {} belongs to manager {manager:?}", fields.join(", ")),
+            )
+            .help(format!(
+                "Take these fields out of the source, or take them back with --take-over {manager}"
+            ))
+        })
+        .collect()
+}
+
+/// Words by which the server says that a field cannot change.
+///
+/// Source: the validation of Kubernetes 1.36 (apps, batch, core, rbac).
+const IMMUTABLE: [&str; 5] = [
+    "immutable",
+    "may not change once set",
+    "updates to statefulset spec for fields other than",
+    "cannot change roleRef",
+    "forbidden after creation",
+];
+
+fn is_immutable(refusal: &ApiError) -> bool {
+    let message = refusal.to_string();
+    refusal.code() == 422
+        && (IMMUTABLE.iter().any(|words| message.contains(words))
+            || refusal
+                .causes()
+                .iter()
+                .any(|c| IMMUTABLE.iter().any(|words| c.message.contains(words))))
+}
+
+/// Kinds that stay unless settings say otherwise: what is in them cannot be
+/// had again.
+const STAYING: [&str; 4] = [
+    "CustomResourceDefinition",
+    "Namespace",
+    "PersistentVolumeClaim",
+    "Secret",
+];
+
+/// What earlier releases left and the package does not have. An object is
+/// there once, whichever records name it.
+fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
+    let names: BTreeSet<&ObjectId> = wanted.objects.iter().map(|d| &d.id).collect();
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut leaving: Vec<(&InventoryItem, ObjectId, &Value)> = Vec::new();
+    for item in live.records.iter().rev().flat_map(|r| &r.document.inventory) {
+        let id = item.id();
+        if names.contains(&id) || !seen.insert(id.clone()) {
+            continue;
+        }
+        let Some(object) = live.objects.get(&id) else {
+            continue;
+        };
+        // Another one of that name is not ours to remove, nor is one that we
+        // no longer manage.
+        let is_same = item.uid.is_empty() || item.uid == uid(object);
+        if is_same && fields::ours(object).is_some() {
+            leaving.push((item, id, object));
+        }
+    }
+    let going: BTreeSet<&str> = leaving.iter().map(|(_, _, object)| uid(object)).collect();
+    for (item, id, object) in &leaving {
+        let stays = if annotation(object, asks::PRUNE) == Some("keep") {
+            Some(format!("annotation {} says so", asks::PRUNE))
+        } else if STAYING.contains(&id.kind.as_str()) && !rules.prune_kinds.contains(&id.kind) {
+            Some(format!("a {} is removed only when settings say so", id.kind))
+        } else {
+            retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"))
+        };
+        found.push(Removal {
+            item: (*item).clone(),
+            uid: uid(object).to_owned(),
+            stays,
+        });
+    }
+    found
+}
