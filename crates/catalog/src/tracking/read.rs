@@ -13,11 +13,12 @@ use super::lines::Lines;
 use super::scalar;
 use super::view::{Client, InContext, Package, Tracking};
 
-/// The largest file read, in bytes: a thousand clients with a hundred versions
-/// in two contexts each.
+/// The largest file read, in bytes: three times what a thousand clients with
+/// fifty versions each take.
 pub const BYTES_MAX: usize = 16 << 20;
 
-/// The most nodes (keys, values, lists and mappings) of the file.
+/// The most nodes (keys, values, lists and mappings) of the file: as many times
+/// as [`BYTES_MAX`].
 pub const NODES_MAX: usize = 1_000_000;
 
 /// Ours nest seven deep; people's own keys may nest more.
