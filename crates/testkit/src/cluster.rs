@@ -17,10 +17,12 @@ use model::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::apiserver::{ApiServer, ApiServerError, Client, Company};
+use crate::directory::Directory;
 use crate::http::{Reply, Request};
+use crate::https::Answer;
 use crate::image::{Image, ImageError, Mode};
 use crate::node::{self, Node, NodeError};
-use crate::process::{self, Process, START_LIMIT, StartError};
+use crate::process::{Process, START_LIMIT, StartError};
 use crate::registry::Registry;
 use crate::tools::{self, Tool, ToolError};
 
@@ -131,8 +133,8 @@ impl Cluster {
             .arg("--root-ca-file")
             .arg(api.certificate())
             .args(["--kube-api-qps=200", "--kube-api-burst=400"]);
-        let controllers = Process::start(&command, process::directory()?)?;
-        let scheduler = Process::start(&beside(&scheduler, &api), process::directory()?)?;
+        let controllers = Process::start(&command, Directory::new()?)?;
+        let scheduler = Process::start(&beside(&scheduler, &api), Directory::new()?)?;
         node.join(api.kubeconfig(), &api.kubelet_client())?;
         let mut started = Self {
             node,
@@ -230,7 +232,7 @@ impl Cluster {
         Ok(format!("{}/{}@{digest}", self.registry.host(), image.name))
     }
 
-    /// A token of a new user who may do in this namespace, which must exist,
+    /// A token of the user who may do in this namespace, which must exist,
     /// what the cluster role `admin` says, and nothing elsewhere.
     pub fn namespace_user(&self, namespace: &str) -> io::Result<String> {
         const NAME: &str = "deployer";
@@ -356,8 +358,9 @@ fn post(client: &mut Client, path: &str, object: &Value) -> io::Result<Value> {
     )
 }
 
-fn expect(path: &str, answer: &crate::https::Answer) -> io::Result<Value> {
-    if answer.status >= 300 {
+/// The object in an answer; one that is there already will do.
+fn expect(path: &str, answer: &Answer) -> io::Result<Value> {
+    if answer.status >= 300 && answer.status != 409 {
         let said = &answer.body;
         return Err(io::Error::other(format!(
             "{path}: {} {said}",

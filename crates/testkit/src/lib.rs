@@ -10,6 +10,8 @@
 )]
 
 pub mod consign;
+pub mod directory;
+
 pub mod process;
 
 pub mod tools;

@@ -16,7 +16,8 @@ use model::digest::Digest;
 use serde_json::json;
 
 use crate::certificate::run;
-use crate::process::{self, Process, StartError, free_address};
+use crate::directory::Directory;
+use crate::process::{Process, StartError, free_address};
 use crate::tools;
 
 /// The one node's name.
@@ -132,7 +133,7 @@ impl Node {
     /// Starts containerd; the kubelet waits for [`Self::join`]. `pause` is the
     /// image that holds a pod.
     pub fn start(kubelet: &Path, pause: &str) -> Result<Self, NodeError> {
-        let dir = process::directory()?;
+        let dir = Directory::new()?;
         let seed = Digest::of(dir.path().as_os_str().as_encoded_bytes()).to_string();
         // Unique like the directory, and as short as interfaces' names are.
         let id = format!("cns{}", &seed[seed.len() - 8..]);

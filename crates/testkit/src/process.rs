@@ -16,7 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tempfile::TempDir;
+
+use crate::directory::Directory;
 
 /// How long a server may take to listen: a loaded machine with two cores has
 /// taken 20 seconds for an API server.
@@ -91,10 +92,11 @@ pub enum StartError {
 ///
 /// ```
 /// use std::process::Command;
+/// use testkit::directory::Directory;
 /// use testkit::process::Process;
 /// let mut sleep = Command::new("sleep");
 /// sleep.arg("60");
-/// let process = Process::start(&sleep, tempfile::tempdir()?)?;
+/// let process = Process::start(&sleep, Directory::new()?)?;
 /// assert!(process.dir().is_dir());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -105,7 +107,7 @@ pub struct Process {
     program: String,
     log: PathBuf,
     /// The janitor removes it; what that could not, this tries again.
-    dir: TempDir,
+    dir: Directory,
 }
 
 impl Process {
@@ -113,7 +115,7 @@ impl Process {
     ///
     /// The command's program, arguments, environment and working directory
     /// are taken; its standard streams are ours.
-    pub fn start(command: &Command, dir: TempDir) -> Result<Self, StartError> {
+    pub fn start(command: &Command, dir: Directory) -> Result<Self, StartError> {
         Self::start_with_aftermath(command, dir, "")
     }
 
@@ -124,7 +126,7 @@ impl Process {
     /// removed.
     pub fn start_with_aftermath(
         command: &Command,
-        dir: TempDir,
+        mut dir: Directory,
         aftermath: &str,
     ) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
@@ -157,6 +159,7 @@ impl Process {
             };
         }
         let child = shell.spawn().map_err(fail)?;
+        dir.unguard().map_err(fail)?;
         let group = Pid::from_child(&child);
         Ok(Self {
             child,
@@ -190,7 +193,7 @@ impl Process {
             program: "a server".to_owned(),
             source,
         };
-        let dir = directory().map_err(fail)?;
+        let dir = Directory::new().map_err(fail)?;
         let address = free_address().map_err(fail)?;
         let command = command(dir.path(), address.port()).map_err(fail)?;
         let mut process = Self::start(&command, dir)?;
@@ -286,11 +289,6 @@ impl Drop for Process {
     }
 }
 
-/// A new directory for a program.
-pub fn directory() -> io::Result<TempDir> {
-    tempfile::Builder::new().prefix("consign-test-").tempdir()
-}
-
 /// An address of loopback on which nobody listens now.
 pub fn free_address() -> io::Result<SocketAddr> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -373,7 +371,7 @@ mod tests {
     #[test]
     fn dropping_leaves_nothing_behind() {
         let process =
-            Process::start(&shell("sleep 60 & sleep 60"), TempDir::new().unwrap()).unwrap();
+            Process::start(&shell("sleep 60 & sleep 60"), Directory::new().unwrap()).unwrap();
         let (group, dir) = (process.group(), process.dir().to_owned());
         assert!(alive(group));
         drop(process);
@@ -383,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_ends_the_group() {
-        let mut process = Process::start(&shell("sleep 60"), TempDir::new().unwrap()).unwrap();
+        let mut process = Process::start(&shell("sleep 60"), Directory::new().unwrap()).unwrap();
         let (group, dir) = (process.group(), process.dir().to_owned());
         drop(process.child.stdin.take());
         let _ = process.child.wait();
@@ -393,14 +391,17 @@ mod tests {
 
     #[test]
     fn the_aftermath_follows_however_the_program_ends() {
-        let elsewhere = TempDir::new().unwrap();
+        let elsewhere = Directory::new().unwrap();
         for script in ["sleep 60", "exit 3"] {
             let mark = elsewhere.path().join(script);
             fs::write(&mark, "").unwrap();
             let aftermath = format!("[ -d \"$dir\" ] && rm '{}'", mark.display());
-            let process =
-                Process::start_with_aftermath(&shell(script), TempDir::new().unwrap(), &aftermath)
-                    .unwrap();
+            let process = Process::start_with_aftermath(
+                &shell(script),
+                Directory::new().unwrap(),
+                &aftermath,
+            )
+            .unwrap();
             let dir = process.dir().to_owned();
             drop(process);
             assert!(!mark.exists() && !dir.exists(), "{script}");
@@ -420,7 +421,7 @@ mod tests {
     #[test]
     fn another_servers_port_is_not_taken_for_ours() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let mut process = Process::start(&shell("sleep 60"), TempDir::new().unwrap()).unwrap();
+        let mut process = Process::start(&shell("sleep 60"), Directory::new().unwrap()).unwrap();
         let error = process
             .wait_for_port(listener.local_addr().unwrap(), Duration::from_millis(100))
             .unwrap_err();

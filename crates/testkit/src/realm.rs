@@ -14,9 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::certificate::Certificate;
+use crate::directory::Directory;
 use crate::http::{Action, Reply, Request, Server};
 
 /// Who issues the tokens.
@@ -68,13 +68,13 @@ impl Default for Grants {
 pub struct Realm {
     server: Server,
     certificate: Certificate,
-    _dir: TempDir,
+    _dir: Directory,
 }
 
 impl Realm {
     /// Starts one.
     pub fn start(grants: Grants) -> io::Result<Self> {
-        let dir = TempDir::new()?;
+        let dir = Directory::new()?;
         let certificate = Certificate::authority(dir.path(), "realm")?;
         let signer = Signer::new(&certificate)?;
         let server = Server::start(move |request| {

@@ -14,6 +14,7 @@ use model::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::certificate::{Certificate, run};
+use crate::directory::Directory;
 use crate::http::{Reply, Request};
 use crate::process::{Process, StartError};
 use crate::realm::{ISSUER, Realm, SERVICE};
@@ -116,7 +117,7 @@ impl Registry {
 
     /// Open, with TLS and a certificate of an authority of its own.
     pub fn tls() -> Result<Self, StartError> {
-        let dir = tempfile::tempdir().map_err(|source| StartError::Io {
+        let dir = Directory::new().map_err(|source| StartError::Io {
             program: PROGRAM.to_owned(),
             source,
         })?;

@@ -131,6 +131,7 @@ fn users_may_do_what_they_were_given() {
         command.status().unwrap().success()
     };
     assert!(may(&token, "users"));
+    assert!(may(&cluster.namespace_user("users").unwrap(), "users"));
     assert!(!may(&token, "default"));
     assert!(!may(POWERLESS_TOKEN, "users"));
 }
