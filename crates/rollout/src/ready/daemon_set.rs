@@ -1,7 +1,7 @@
 //! `DaemonSets`.
 
 use super::failure::{self, Signs};
-use super::pod::tally;
+use super::pod::with_trouble;
 use super::revision::new_pods;
 use super::status::{UNOBSERVED, count, is_observed};
 use super::{Observed, Readiness, Rules};
@@ -39,9 +39,5 @@ pub(super) fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
     } else {
         format!("{available} of {wanted} pods are available")
     };
-    Readiness::Waiting(if pods.is_empty() {
-        short
-    } else {
-        format!("{}; {short}", tally(&pods, wanted))
-    })
+    Readiness::Waiting(with_trouble(short, &pods))
 }

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::failure::{self, Signs, is_before};
-use super::pod::{controlled_by, tally};
+use super::pod::{controlled_by, is_ready, name, with_trouble};
 use super::revision::new_replica_set;
 use super::status::{Condition, UNOBSERVED, count, is_observed, replicas};
-use super::{Observed, Readiness, Reason, Rules};
+use super::{Failure, Observed, Readiness, Reason, Rules};
 use crate::object::text;
 
 /// `kubectl rollout status`, and the new `ReplicaSet` has as many available
@@ -35,17 +35,20 @@ pub(super) fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
         return Readiness::Failed(failure);
     }
     if let Some(message) = deadline_exceeded(deployment, set, rules) {
-        return Readiness::failed(Reason::ProgressDeadline, message);
+        let pod = pods.iter().find(|pod| !is_ready(pod));
+        return Readiness::Failed(Failure {
+            reason: Reason::ProgressDeadline,
+            message: with_trouble(message, &pods),
+            pod: pod.map(|pod| name(pod).to_owned()),
+            container: None,
+        });
     }
     if let Some(refused) =
         Condition::find(deployment, "ReplicaFailure").filter(|condition| condition.is("True"))
     {
         return Readiness::Waiting(format!("{short}; {}", refused.message()));
     }
-    if pods.is_empty() {
-        return Readiness::Waiting(short);
-    }
-    Readiness::Waiting(format!("{}; {short}", tally(&pods, wanted)))
+    Readiness::Waiting(with_trouble(short, &pods))
 }
 
 /// What is missing, or `None`.
@@ -57,7 +60,7 @@ fn shortfall(deployment: &Value, set: Option<&Value>, wanted: i64) -> Option<Str
         return Some(format!("{updated} of {wanted} pods are updated"));
     }
     if all > updated {
-        return Some(format!("{} old pods are still there", all - updated));
+        return Some(format!("old pods still there: {}", all - updated));
     }
     if available < updated {
         return Some(format!(

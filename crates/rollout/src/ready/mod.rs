@@ -35,9 +35,11 @@ mod images;
 mod writer;
 
 mod serving;
+mod settling;
 
 pub use revision::new_pods;
 pub use serving::{NotServing, Served, serves};
+pub use settling::{AFTER_RESTART, Settling, WITHOUT_PROBE};
 pub use stateful_set::stuck_pods;
 pub use when::{ReadyWhen, WhenError};
 

@@ -105,7 +105,11 @@ fn last_line(message: &str) -> String {
 /// `1 of 2 new pods are ready; web-5d4f-x7k: cannot be scheduled: …`.
 pub(super) fn tally(pods: &[&Value], wanted: i64) -> String {
     let ready = pods.iter().filter(|pod| is_ready(pod)).count();
-    let line = format!("{ready} of {wanted} new pods are ready");
+    with_trouble(format!("{ready} of {wanted} new pods are ready"), pods)
+}
+
+/// A line, and what keeps the first of these pods that is not ready.
+pub(super) fn with_trouble(line: String, pods: &[&Value]) -> String {
     let trouble = pods
         .iter()
         .filter(|pod| !is_ready(pod))

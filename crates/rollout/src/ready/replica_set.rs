@@ -1,7 +1,7 @@
 //! `ReplicaSets` and `ReplicationControllers` that nobody controls.
 
 use super::failure::{self, Signs};
-use super::pod::tally;
+use super::pod::with_trouble;
 use super::revision::new_pods;
 use super::status::{UNOBSERVED, count, is_observed, replicas};
 use super::{Observed, Readiness, Rules};
@@ -16,14 +16,18 @@ pub(super) fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
     let wanted = replicas(set);
     let all = count(set, "/status/replicas");
     if all > wanted {
-        return Readiness::Waiting(format!("{} pods too many are still there", all - wanted));
+        return Readiness::Waiting(format!("pods too many: {}", all - wanted));
     }
-    if count(set, "/status/availableReplicas") >= wanted {
+    let available = count(set, "/status/availableReplicas");
+    if available >= wanted {
         return Readiness::ready(format!("{wanted} of {wanted} pods are available"));
     }
     let pods = new_pods(observed);
     match failure::find(&pods, Signs::All, rules) {
         Some(failure) => Readiness::Failed(failure),
-        None => Readiness::Waiting(tally(&pods, wanted)),
+        None => Readiness::Waiting(with_trouble(
+            format!("{available} of {wanted} pods are available"),
+            &pods,
+        )),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::failure::{self, Signs};
-use super::pod::{controlled_by, is_ready, tally};
+use super::pod::{controlled_by, is_ready, with_trouble};
 use super::revision::new_pods;
 use super::status::{UNOBSERVED, count, is_observed, replicas};
 use super::{Observed, Readiness, Rules};
@@ -41,11 +41,7 @@ pub(super) fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
     if let Some(failure) = failure::find(&pods, Signs::All, rules) {
         return Readiness::Failed(failure);
     }
-    Readiness::Waiting(if pods.is_empty() {
-        short
-    } else {
-        format!("{}; {short}", tally(&pods, must_update(set)))
-    })
+    Readiness::Waiting(with_trouble(short, &pods))
 }
 
 /// What is missing, or `None`.
@@ -66,7 +62,7 @@ fn shortfall(set: &Value, wanted: i64, updated: i64) -> Option<String> {
         return Some(format!("{ready} of {wanted} pods are {word}"));
     }
     if all > wanted {
-        return Some(format!("{} pods too many are still there", all - wanted));
+        return Some(format!("pods too many: {}", all - wanted));
     }
     let revision = |which: &str| text(set, which);
     let (current, update) = (

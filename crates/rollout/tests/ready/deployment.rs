@@ -63,7 +63,7 @@ fn a_status_tells_how_far_it_is() {
         (
             with(done(), &[("/replicas", json!(3))]),
             2,
-            "waiting: 1 old pods are still there",
+            "waiting: old pods still there: 1",
         ),
         (
             with(done(), &[("/availableReplicas", json!(1))]),
@@ -251,7 +251,7 @@ fn d14_containers_of_the_old_revision_do_not_fail_the_new_one() {
     ];
     assert_eq!(
         judged(&observed(&object, &sets(0), &pods)),
-        "waiting: 0 of 2 new pods are ready; 1 of 2 pods are updated"
+        "waiting: 1 of 2 pods are updated"
     );
 }
 
@@ -264,7 +264,7 @@ fn d14_a_container_that_crashed_and_came_up_is_no_failure() {
     );
     assert_eq!(
         judged(&observed(&object, &sets(0), &[came_up])),
-        "waiting: 1 of 2 new pods are ready; 1 of 2 pods are updated"
+        "waiting: 1 of 2 pods are updated"
     );
 }
 
@@ -282,15 +282,25 @@ fn d14_the_controllers_own_deadline_fails() {
         deployment(rolling()),
         &[("/status/conditions/0", timed_out("web-new"))],
     );
+    let pods = [
+        pod("web-new-a", "uid-new", NEW),
+        unready(
+            pod("web-new-b", "uid-new", NEW),
+            0,
+            json!({"running": {"startedAt": "2026-03-01T10:00:06Z"}}),
+        ),
+    ];
     let failure = failed(
-        &observed(&object, &sets(0), &[]),
+        &observed(&object, &sets(0), &pods),
         &Rules::default(),
         Reason::ProgressDeadline,
     );
     assert_eq!(
         failure.message,
-        "ProgressDeadlineExceeded: ReplicaSet \"web-new\" has timed out progressing."
+        "ProgressDeadlineExceeded: ReplicaSet \"web-new\" has timed out progressing.; \
+         web-new-b: container web runs but is not ready"
     );
+    assert_eq!(failure.pod.as_deref(), Some("web-new-b"));
 }
 
 #[test]
@@ -397,9 +407,7 @@ fn d14_what_may_still_come_is_waited_for_and_said() {
     ] {
         assert_eq!(
             judged(&observed(&object, &sets(0), &[pod])),
-            format!(
-                "waiting: 0 of 2 new pods are ready; web-new-a: {expected}; 1 of 2 pods are updated"
-            )
+            format!("waiting: 1 of 2 pods are updated; web-new-a: {expected}")
         );
     }
 }

@@ -20,10 +20,7 @@ fn as_many_available_pods_as_wanted() {
             alone(&set(1, 2, 2)),
             "waiting: its controller has not seen this change yet"
         );
-        assert_eq!(
-            alone(&set(2, 3, 3)),
-            "waiting: 1 pods too many are still there"
-        );
+        assert_eq!(alone(&set(2, 3, 3)), "waiting: pods too many: 1");
         let object = set(2, 2, 1);
         let pods = [
             pod("web-a", "uid-web", NEW),
@@ -35,7 +32,7 @@ fn as_many_available_pods_as_wanted() {
         };
         assert_eq!(
             judged(&observed),
-            "waiting: 1 of 2 new pods are ready; web-b: container web: CrashLoopBackOff \
+            "waiting: 1 of 2 pods are available; web-b: container web: CrashLoopBackOff \
              (restarted once; last exit code 1 (Error))"
         );
     }
