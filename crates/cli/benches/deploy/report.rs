@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use serde_json::Value;
 use testkit::api_proxy::Seen;
 
 use crate::contender::{Contender, Step};
@@ -190,7 +191,10 @@ fn unexpected(asked: &[Seen]) -> Vec<String> {
         let mut parts = seen.path.rsplit('/');
         match (parts.next(), parts.next()) {
             (Some("configmaps" | "leases"), _) => {
-                String::from_utf8_lossy(&seen.body).contains("\"consign.")
+                serde_json::from_slice::<Value>(&seen.body).is_ok_and(|object| {
+                    let name = object["metadata"]["name"].as_str();
+                    name.is_some_and(|name| name.starts_with("consign."))
+                })
             }
             (Some(name), Some("configmaps" | "leases")) => name.starts_with("consign."),
             _ => false,
