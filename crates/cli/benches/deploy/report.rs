@@ -190,12 +190,11 @@ fn unexpected(asked: &[Seen]) -> Vec<String> {
     let is_own = |seen: &&Seen| {
         let mut parts = seen.path.rsplit('/');
         match (parts.next(), parts.next()) {
-            (Some("configmaps" | "leases"), _) => {
-                serde_json::from_slice::<Value>(&seen.body).is_ok_and(|object| {
+            (Some("configmaps" | "leases"), _) => serde_json::from_slice::<Value>(&seen.body)
+                .is_ok_and(|object| {
                     let name = object["metadata"]["name"].as_str();
                     name.is_some_and(|name| name.starts_with("consign."))
-                })
-            }
+                }),
             (Some(name), Some("configmaps" | "leases")) => name.starts_with("consign."),
             _ => false,
         }
