@@ -31,7 +31,13 @@ mod resolve;
 
 mod images_there;
 
+mod earlier;
 mod making;
+mod runtime;
+mod telling;
+mod tracked;
+
+mod rolling;
 
 mod commands;
 

@@ -56,6 +56,15 @@ impl Hosting {
         Self::at(&directory)
     }
 
+    /// Opens the root asked for or found, for a command that also does without
+    /// one.
+    pub fn beside(asked: Option<&Path>, here: &Path) -> Result<Option<Self>, Vec<Finding>> {
+        match find(asked, here) {
+            Some(directory) => Self::at(&directory).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Opens this directory as the root.
     pub fn at(directory: &Path) -> Result<Self, Vec<Finding>> {
         let root = Root::open(directory).map_err(|e| {

@@ -36,6 +36,13 @@ const IN_CLUSTER: &str = "(in cluster)";
 /// one. Nothing is sent yet, but a credential plugin may run.
 pub async fn connect(context: Option<&str>) -> Result<Connection, Finding> {
     let (config, context) = configuration(context).await?;
+    open(config, context).await
+}
+
+/// Opens a connection by this configuration. Nothing is sent yet, but a
+/// credential plugin may run.
+pub async fn open(config: Config, context: String) -> Result<Connection, Finding> {
+    let config = settled(config);
     let server = config.cluster_url.to_string();
     // The plugin is a program that is waited for: not on this thread.
     let making = tokio::task::spawn_blocking(move || {
@@ -77,7 +84,7 @@ async fn configuration(asked: Option<&str>) -> Result<(Config, String), Finding>
             if asked.is_none()
                 && let Ok(config) = Config::incluster()
             {
-                return Ok((settled(config), IN_CLUSTER.to_owned()));
+                return Ok((config, IN_CLUSTER.to_owned()));
             }
             return Err(Finding::error(
                 "kubeconfig-unreadable",
@@ -119,7 +126,7 @@ async fn configuration(asked: Option<&str>) -> Result<(Config, String), Finding>
     let config = Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .map_err(|e| unusable(&context, &told(&e)))?;
-    Ok((settled(config), context))
+    Ok((config, context))
 }
 
 /// Retries are ours, and so are the limits of each request.

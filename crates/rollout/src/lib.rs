@@ -35,6 +35,7 @@ pub mod desired;
 pub mod live;
 
 pub mod draft;
+pub mod state;
 
 pub mod plan;
 pub mod quota;

@@ -15,10 +15,10 @@ use crate::discovery::Discovery;
 use crate::event::{Event, Tell};
 use crate::fields;
 use crate::hold::{Hold, HoldError};
+use crate::holder::Holder;
 use crate::object::ObjectId;
 use crate::order;
 use crate::plan::{self, Act as PlannedAct, Plan};
-use crate::processes;
 use crate::read::{self, Question};
 use crate::record::{self, Act, Document, InventoryItem, Outcome, Record};
 use crate::records;
@@ -28,10 +28,8 @@ use crate::wait::Waiter;
 /// Who runs it.
 #[derive(Debug, Clone)]
 pub struct Who {
-    /// The user's name.
-    pub user: String,
-    /// The host's name.
-    pub host: String,
+    /// This process.
+    pub me: Holder,
     /// The program: `consign 0.1.0`.
     pub tool: String,
 }
@@ -147,13 +145,12 @@ impl Run<'_> {
             tell(Event::Writing);
             applied.push(self.make_namespace(own, tell).await?);
         }
-        let me = processes::me(&self.who.user, &self.who.host);
         tell(Event::Writing);
         let hold = Hold::take(
             &self.connection.api,
             self.client(),
             self.namespace().as_str(),
-            &me,
+            &self.who.me,
             self.orders.ttl,
             &mut |taking| tell(Event::Taking(taking)),
         )
@@ -664,8 +661,8 @@ impl<'a> Journal<'a> {
                 version: manifest.version.to_string(),
                 digest: package.digest().to_string(),
                 commit: git.map(|g| g.commit.clone()).unwrap_or_default(),
-                by: run.who.user.clone(),
-                host: run.who.host.clone(),
+                by: run.who.me.user.clone(),
+                host: run.who.me.host.clone(),
                 tool: run.who.tool.clone(),
                 act,
                 from: run.plan.active.as_ref().map(|a| a.version.clone()),

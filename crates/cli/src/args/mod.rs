@@ -1,14 +1,10 @@
 //! The command line as types.
 
-mod cluster;
+pub mod cluster;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-pub use cluster::{
-    Adopted, Change, Check, Deploy, Diff, History, Rollback, Rollout, Status, Target, Undeploy,
-};
 
 /// Immutable deployment packages for Kubernetes.
 #[derive(Debug, Parser)]
@@ -115,6 +111,10 @@ pub enum Command {
     Package(Package),
     /// Verify packages
     Verify(Verify),
+    /// Bring a cluster to a package
+    Deploy(cluster::Deploy),
+    /// Go back to an earlier version
+    Rollback(cluster::Rollback),
     /// Clients
     #[command(subcommand)]
     Client(Client),

@@ -2,11 +2,13 @@
 
 pub mod client;
 pub mod completions;
+pub mod deploy;
 pub mod init;
 pub mod lock;
 pub mod man;
 pub mod package;
 pub mod render;
+pub mod rollback;
 pub mod verify;
 
 use model::finding::Finding;
@@ -35,6 +37,10 @@ pub fn run(cli: &Cli, environment: &Environment, screen: &mut Screen) -> Outcome
         Command::Package(args) => {
             hosting().and_then(|hosting| package::run(args, &hosting, environment, screen))
         }
+        Command::Deploy(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| deploy::run(args, hosting.as_ref(), environment, screen)),
+        Command::Rollback(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| rollback::run(args, hosting.as_ref(), environment, screen)),
         Command::Client(args) => hosting().and_then(|hosting| client::run(args, &hosting, screen)),
     };
     result.unwrap_or_else(Outcome::from)

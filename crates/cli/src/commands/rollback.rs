@@ -1,0 +1,210 @@
+//! `consign rollback`.
+
+use model::finding::{Class, Finding};
+use model::name::Namespace;
+use model::version::Version;
+use rollout::record::{Act, Heading, Outcome as Recorded, Record};
+use rollout::records;
+use serde_json::json;
+
+use super::deploy;
+use crate::args::cluster;
+use crate::earlier;
+use crate::environment::Environment;
+use crate::outcome::Outcome;
+use crate::rolling::{Drift, Resume, Rolling};
+use crate::root::Hosting;
+use crate::runtime::Session;
+use crate::screen::{Screen, Tag, line};
+use crate::settings::Settings;
+
+/// Rolls a client back.
+pub fn run(
+    args: &cluster::Rollback,
+    hosting: Option<&Hosting>,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<Outcome, Vec<Finding>> {
+    let client = &args.client;
+    let defaults = Settings::default();
+    let settings = hosting.map_or(&defaults, |h| &h.settings);
+    let namespace = settings.namespace_of(client).map_err(|f| vec![f])?;
+    let session = Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
+    let api = &session.connection.api;
+    let headings = session.wait(records::headings(api, client, namespace.as_str()))?;
+    let target = target(&headings, args.to.as_ref()).map_err(|f| vec![f])?;
+    let target = match target {
+        Target::Active(version) => {
+            screen.report(&[line(
+                Tag::Ok,
+                format!("{client} {version} is already active: nothing was changed"),
+            )]);
+            return Ok(Outcome::done(json!({
+                "client": client.as_str(),
+                "version": version,
+                "already_active": true,
+            })));
+        }
+        Target::Record(number) => number,
+    };
+    let record = session.wait(records::one(api, client, namespace.as_str(), target))?;
+    let package = package(args, &record, hosting, environment, screen)?;
+    same_namespace(&package.manifest.namespace, &namespace)?;
+    let rolling = Rolling {
+        package: &package,
+        act: Act::Rollback,
+        resume: Resume::Any,
+        drift: if args.to.is_some() { Drift::Shown } else { Drift::Confirmed },
+        flags: &args.rollout,
+        session: &session,
+        hosting,
+        environment,
+    };
+    rolling.roll(screen)
+}
+
+/// What is gone back to.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    /// It serves already.
+    Active(String),
+    /// The version of this record.
+    Record(u64),
+}
+
+/// The newest good version but the active one, or the one asked for: it has to
+/// have served here.
+fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding> {
+    let active = headings.iter().rfind(|h| h.outcome == Recorded::Active);
+    let good = |h: &&Heading| h.outcome.was_good();
+    match to {
+        Some(version) => {
+            let version = version.to_string();
+            // A run that was cut off may have left anything.
+            let settled = headings.last().is_some_and(|h| !h.outcome.is_open());
+            if settled && active.is_some_and(|a| a.version == version) {
+                return Ok(Target::Active(version));
+            }
+            headings
+                .iter()
+                .rfind(|h| h.version == version && (h.outcome.was_good() || h.outcome == Recorded::RolledBack))
+                .map(|h| Target::Record(h.number))
+                .ok_or_else(|| {
+                    Finding::error(
+                        "never-deployed",
+                        Class::Policy,
+                        format!("{version} was never deployed here, as far as the release records go"),
+                    )
+                    .help("See what was with: consign history; bring in another version with: consign deploy")
+                })
+        }
+        None => {
+            // A run that was cut off is gone back from to what served before.
+            let cut = headings.last().is_some_and(|h| h.outcome.is_open() || h.outcome == Recorded::Failed);
+            let current = if cut { None } else { active.map(|a| a.version.as_str()) };
+            headings
+                .iter()
+                .rev()
+                .find(|h| good(h) && Some(h.version.as_str()) != current)
+                .map(|h| Target::Record(h.number))
+                .ok_or_else(|| {
+                    Finding::error(
+                        "nothing-to-roll-back-to",
+                        Class::Cluster,
+                        "There is no earlier good version to go back to",
+                    )
+                    .help("See what was with: consign history")
+                })
+        }
+    }
+}
+
+fn package(
+    args: &cluster::Rollback,
+    record: &Record,
+    hosting: Option<&Hosting>,
+    environment: &Environment,
+    screen: &mut Screen,
+) -> Result<package::trust::TrustedPackage, Vec<Finding>> {
+    screen.report(&[line(Tag::Info, "Verifying package...")]);
+    let how = deploy::how(&args.rollout);
+    let Some(package) = earlier::package(record, hosting, how, environment)? else {
+        return Err(vec![
+            Finding::error(
+                "package-nowhere",
+                Class::Integrity,
+                format!(
+                    "Package {}-{} is neither in the packages directory nor in release record {}",
+                    record.document.client, record.document.version, record.number
+                ),
+            )
+            .help("Bring it back from backup storage, or name another version with --to"),
+        ]);
+    };
+    deploy::is_expected(package.digest(), args.rollout.expect_digest)?;
+    screen.report(&[line(Tag::Ok, format!("Package verified: {}", package.digest()))]);
+    Ok(package)
+}
+
+fn same_namespace(package: &Namespace, expected: &Namespace) -> Result<(), Vec<Finding>> {
+    if package == expected {
+        return Ok(());
+    }
+    Err(vec![
+        Finding::error(
+            "namespace-unexpected",
+            Class::Policy,
+            format!("The package is for namespace {package}, settings expect {expected}"),
+        )
+        .help("Correct the setting namespace in consign.yaml"),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headings(list: &[(&str, Recorded)]) -> Vec<Heading> {
+        list.iter()
+            .enumerate()
+            .map(|(at, (version, outcome))| Heading {
+                number: at as u64 + 1,
+                version: (*version).to_owned(),
+                outcome: *outcome,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn b12_two_rollbacks_in_a_row_go_further_back() {
+        use Recorded::{Active, RolledBack, Superseded};
+        let first = headings(&[("v1.0.0", Superseded), ("v1.1.0", Superseded), ("v1.2.0", Active)]);
+        assert_eq!(target(&first, None).unwrap(), Target::Record(2));
+        let after = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Superseded),
+            ("v1.2.0", RolledBack),
+            ("v1.1.0", Active),
+        ]);
+        assert_eq!(target(&after, None).unwrap(), Target::Record(1));
+    }
+
+    #[test]
+    fn b2_what_was_never_good_here_is_refused() {
+        use Recorded::{Active, Failed, Superseded};
+        let list = headings(&[("v1.0.0", Superseded), ("v1.1.0", Failed), ("v1.2.0", Active)]);
+        let to = |text: &str| target(&list, Some(&text.parse().unwrap()));
+        assert_eq!(to("v1.0.0").unwrap(), Target::Record(1));
+        assert_eq!(to("v1.2.0").unwrap(), Target::Active("v1.2.0".into()));
+        assert_eq!(to("v1.1.0").unwrap_err().code, "never-deployed");
+        assert_eq!(to("v9.0.0").unwrap_err().class, Class::Policy);
+        assert_eq!(target(&[], None).unwrap_err().code, "nothing-to-roll-back-to");
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_is_gone_back_from_to_what_served() {
+        use Recorded::{Active, Running};
+        let list = headings(&[("v1.0.0", Active), ("v1.1.0", Running)]);
+        assert_eq!(target(&list, None).unwrap(), Target::Record(1));
+    }
+}
