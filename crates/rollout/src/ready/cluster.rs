@@ -74,7 +74,10 @@ fn conditions(object: &Value, kinds: &[&str], done: &str) -> Readiness {
     }
     for kind in kinds {
         match Condition::find(object, kind) {
-            Some(condition) if condition.is("True") && !condition.is_outdated(object) => {}
+            Some(condition) if condition.is_outdated(object) => {
+                return Readiness::waiting(UNOBSERVED);
+            }
+            Some(condition) if condition.is("True") => {}
             Some(condition) => return Readiness::Waiting(condition.line()),
             None => return Readiness::Waiting(format!("it is not {kind} yet")),
         }

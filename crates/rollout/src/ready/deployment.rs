@@ -73,13 +73,13 @@ fn shortfall(deployment: &Value, set: Option<&Value>, wanted: i64) -> Option<Str
     let Some(set) = set else {
         return Some("its new ReplicaSet is not there yet".to_owned());
     };
+    let name = text(set, "/metadata/name");
+    if !is_observed(set) {
+        return Some(format!("the change of ReplicaSet {name} is not seen yet"));
+    }
     let available = count(set, "/status/availableReplicas");
-    (!is_observed(set) || available < wanted).then(|| {
-        format!(
-            "ReplicaSet {} has {available} of {wanted} pods available",
-            text(set, "/metadata/name")
-        )
-    })
+    (available < wanted)
+        .then(|| format!("ReplicaSet {name} has {available} of {wanted} pods available"))
 }
 
 /// The controller's own verdict, if it is about this rollout: after a change

@@ -20,9 +20,7 @@ pub(super) enum Signs {
 
 /// The first certain failure that pods show, in their order.
 pub(super) fn find(pods: &[&Value], signs: Signs, rules: &Rules) -> Option<Failure> {
-    pods.iter()
-        .filter(|pod| !is_ready(pod))
-        .find_map(|pod| in_pod(pod, signs, rules))
+    pods.iter().find_map(|pod| in_pod(pod, signs, rules))
 }
 
 fn in_pod(pod: &Value, signs: Signs, rules: &Rules) -> Option<Failure> {

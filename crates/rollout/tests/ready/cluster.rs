@@ -143,6 +143,14 @@ fn d18_a_definition_must_be_served() {
         alone(&outdated),
         "waiting: its controller has not seen this change yet"
     );
+    let condition = with(
+        crd(json!([accepted, established])),
+        &[("/status/conditions/1/observedGeneration", json!(0))],
+    );
+    assert_eq!(
+        alone(&condition),
+        "waiting: its controller has not seen this change yet"
+    );
 }
 
 #[test]

@@ -108,6 +108,16 @@ fn d15_a_full_status_without_the_new_replica_set_is_not_enough() {
         judged(&observed(&object, &old, &[])),
         "waiting: its new ReplicaSet is not there yet"
     );
+    // Nor is one whose own status is of before.
+    let [old_set, new_set] = sets(2);
+    let unseen = [
+        old_set,
+        with(new_set, &[("/metadata/generation", json!(2))]),
+    ];
+    assert_eq!(
+        judged(&observed(&object, &unseen, &[])),
+        "waiting: the change of ReplicaSet web-new is not seen yet"
+    );
     // One that another object controls is not it.
     let other = [with(
         replica_set("new", NEW, 2),
@@ -348,6 +358,23 @@ fn d14_signs_from_before_the_run_prove_nothing() {
         &after("2026-03-01T10:00:31.9Z"),
     );
     assert!(shown(&again).starts_with("failed (restarts)"), "{again:?}");
+
+    // The node's clock is behind: a pod of the run counts all the same.
+    let skewed = [with(
+        pods[0].clone(),
+        &[(
+            "/status/containerStatuses/0/lastState/terminated/finishedAt",
+            json!("2026-03-01T09:59:59Z"),
+        )],
+    )];
+    let behind = judge(
+        &observed(&object, &sets(0), &skewed),
+        &after("2026-03-01T10:00:05Z"),
+    );
+    assert!(
+        shown(&behind).starts_with("failed (restarts)"),
+        "{behind:?}"
+    );
 
     // A pod made in the second in which the run began is of the run.
     let fresh = judge(

@@ -90,7 +90,11 @@ const CERTAIN: [(&str, &str, Reason); 16] = [
     ),
 ];
 
-const PASSING: [(&str, &str); 19] = [
+const PASSING: [(&str, &str); 20] = [
+    (
+        "ErrImagePull",
+        "failed to fetch oauth token: unauthorized: unexpected EOF",
+    ),
     ("ContainerCreating", ""),
     (
         "ImagePullBackOff",
