@@ -26,6 +26,8 @@ pub mod connect;
 pub mod discovery;
 pub mod processes;
 
+mod look;
+
 pub mod access;
 pub mod health;
 pub mod needs;
@@ -43,6 +45,8 @@ pub mod quota;
 pub mod hold;
 pub mod records;
 
+pub mod overview;
+
 pub mod apply;
 pub mod evidence;
 pub mod wait;
@@ -53,3 +57,5 @@ pub mod event;
 pub mod stages;
 
 pub mod run;
+
+pub mod undeploy;
