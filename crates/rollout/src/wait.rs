@@ -13,7 +13,7 @@ use crate::api::{Api, ApiError, CONNECTIONS, Call};
 use crate::desired::Desired;
 use crate::discovery::{Discovery, Resource, Scope};
 use crate::object::{ObjectId, items, text};
-use crate::ready::{self, Failure, Needs, Observed, Readiness, Rules, Told};
+use crate::ready::{self, Failure, Needs, Observed, Readiness, Rules, Settling, Told};
 
 /// The first pause between two looks; it grows, up to [`LOOK_MAX`].
 const LOOK: Duration = Duration::from_millis(60);
@@ -104,6 +104,8 @@ impl Waiter<'_> {
     ) -> Result<(), WaitError> {
         let mut left: Vec<&Desired> = targets.to_vec();
         let mut said: BTreeMap<ObjectId, String> = BTreeMap::new();
+        let mut settling: BTreeMap<ObjectId, Settling> = BTreeMap::new();
+        let begun = Instant::now();
         let mut pause = LOOK;
         while !left.is_empty() {
             let snapshot = self.look(&left).await.map_err(WaitError::Api)?;
@@ -113,17 +115,28 @@ impl Waiter<'_> {
                 let id = &desired.id;
                 let why = match snapshot.objects.get(id) {
                     None => "it is not there".to_owned(),
-                    Some(object) => match ready::judge(&snapshot.observed(object), &self.rules(desired)) {
-                        Readiness::Ready(told) => {
-                            tell(id, Watched::Ready(told));
-                            return false;
+                    Some(object) => {
+                        let observed = snapshot.observed(object);
+                        let rules = self.rules(desired);
+                        match ready::judge(&observed, &rules) {
+                            Readiness::Ready(told) => {
+                                let remaining = settling
+                                    .entry(id.clone())
+                                    .or_insert_with(|| Settling::new(&rules))
+                                    .remaining(&observed, begun.elapsed());
+                                if remaining.is_zero() {
+                                    tell(id, Watched::Ready(told));
+                                    return false;
+                                }
+                                format!("{}; it must stay so for a moment", told.line)
+                            }
+                            Readiness::Waiting(why) => why,
+                            Readiness::Failed(failure) => {
+                                failed.push((id.clone(), failure));
+                                return true;
+                            }
                         }
-                        Readiness::Waiting(why) => why,
-                        Readiness::Failed(failure) => {
-                            failed.push((id.clone(), failure));
-                            return true;
-                        }
-                    },
+                    }
                 };
                 if said.get(id) != Some(&why) {
                     tell(id, Watched::Waiting(why.clone()));
@@ -171,7 +184,7 @@ impl Waiter<'_> {
                     },
                 }
             }
-            if not.is_empty() {
+            if !not.is_empty() {
                 // A manager that puts another version back is no passing state.
                 let certain = not.iter().any(|(_, _, manager)| manager.is_some());
                 if certain || Instant::now() >= over {
