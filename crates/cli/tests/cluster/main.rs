@@ -3,5 +3,12 @@
 //! in a namespace of its own.
 
 mod stage;
+mod terminal;
 
 mod story;
+
+mod prober;
+
+mod waiting;
+mod preflight;
+mod refused;

@@ -226,11 +226,19 @@ impl Stage {
         &mut self,
         faults: impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static,
     ) -> ApiProxy {
-        let api = self.cluster.api();
+        self.through_proxy_as(self.cluster.api().token(), faults)
+    }
+
+    /// The same for the user of this token.
+    pub fn through_proxy_as(
+        &mut self,
+        token: &str,
+        faults: impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static,
+    ) -> ApiProxy {
         let proxy = ApiProxy::before(
             self.cluster.address(),
-            api.authorities(),
-            Some(api.token().to_owned()),
+            self.cluster.api().authorities(),
+            Some(token.to_owned()),
             faults,
         )
         .expect("the proxy starts");

@@ -1,0 +1,497 @@
+//! What stands before the first write: the package, the confirmation, the
+//! cluster's own state. Each test is named after its row of the cases.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use testkit::api_proxy::{ApiFault, ApiProxy, Seen};
+use testkit::apiserver::POWERLESS_TOKEN;
+use testkit::consign::{copy_tree, make_writable};
+use testkit::image::Mode;
+
+use crate::stage::{SERVICE, Stage, settings, web};
+use crate::terminal::Terminal;
+
+/// Every flag that lifts something.
+const LENIENT: [&str; 7] = [
+    "--skip-verify",
+    "--adopt-all",
+    "--no-wait",
+    "--no-rollback",
+    "--skip-check",
+    "nodes,images,quota,secrets",
+    "--take-over=kubectl",
+];
+
+/// A client with nothing but a ConfigMap, in one version.
+fn small(name: &str) -> Stage {
+    let stage = Stage::new(name);
+    stage.sources(&[("settings.yaml", &settings("one"))]).package("v1.0.0");
+    stage
+}
+
+/// A proxy that only records.
+fn recording(stage: &mut Stage) -> ApiProxy {
+    stage.through_proxy(|_, _| ApiFault::None)
+}
+
+#[track_caller]
+fn nothing_written(proxy: &ApiProxy) {
+    let writes: Vec<String> = proxy
+        .writes()
+        .into_iter()
+        .map(|w| format!("{} {}", w.method, w.path))
+        .collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+}
+
+/// Writes a package's checksums anew, as one would who wants a change unseen.
+pub fn seal(package: &Path) {
+    const SEALED: [&str; 5] = [
+        "./MANIFEST.json",
+        "./deploy.sh",
+        "./images.txt",
+        "./manifests/all.yaml",
+        "./secrets.env.enc",
+    ];
+    let out = Command::new("sha256sum")
+        .args(SEALED)
+        .current_dir(package)
+        .output()
+        .expect("sha256sum can be started");
+    assert!(out.status.success(), "{out:?}");
+    fs::write(package.join("checksum.sha256"), out.stdout).expect("file can be written");
+}
+
+fn append(path: &Path, text: &str) {
+    let before = fs::read_to_string(path).expect("file can be read");
+    fs::write(path, before + text).expect("file can be written");
+}
+
+fn answer(object: &Value) -> ApiFault {
+    let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+    ApiFault::Answer(200, headers, object.to_string().into_bytes())
+}
+
+type Damage = fn(&Path);
+
+#[test]
+fn d1_a_damaged_package_reaches_no_cluster_whatever_flags_are_given() {
+    let mut stage = small("d1");
+    let proxy = recording(&mut stage);
+    let whole = stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client));
+    let damages: [(&str, Damage); 8] = [
+        ("a changed manifest", |p| append(&p.join("manifests/all.yaml"), "\n")),
+        ("a changed MANIFEST.json", |p| append(&p.join("MANIFEST.json"), "\n")),
+        ("a changed script", |p| append(&p.join("deploy.sh"), "\n")),
+        ("a file more", |p| fs::write(p.join("manifests/more.yaml"), "").expect("file can be written")),
+        ("a file less", |p| fs::remove_file(p.join("images.txt")).expect("file can be removed")),
+        ("a file less, unseen", |p| {
+            fs::remove_file(p.join("secrets.env.enc")).expect("file can be removed");
+            let sums = fs::read_to_string(p.join("checksum.sha256")).expect("file can be read");
+            let sums: Vec<&str> = sums.lines().filter(|l| !l.contains("secrets")).collect();
+            fs::write(p.join("checksum.sha256"), sums.join("\n") + "\n").expect("file can be written");
+        }),
+        ("a link", |p| {
+            let path = p.join("manifests/all.yaml");
+            fs::rename(&path, p.with_extension("elsewhere")).expect("file can be moved");
+            symlink(p.with_extension("elsewhere"), path).expect("link can be made");
+        }),
+        ("another name for its client", |p| {
+            let text = fs::read_to_string(p.join("MANIFEST.json")).expect("file can be read");
+            fs::write(p.join("MANIFEST.json"), text.replacen("v1.0.0", "v1.0.1", 1)).expect("file can be written");
+            seal(p);
+        }),
+    ];
+    for (what, damage) in damages {
+        let package = stage.hosting.path(&format!("damaged/{}-v1.0.0", stage.client));
+        let _ = fs::remove_dir_all(&package);
+        copy_tree(&whole, &package);
+        make_writable(&package);
+        damage(&package);
+        let package = package.to_str().expect("a path is text");
+        for flags in [&[][..], &LENIENT, &["--resume", "--dry-run"]] {
+            let ran = stage.run(["deploy", "--package", package, "--force"].iter().chain(flags));
+            assert_eq!(ran.code, 3, "{what} {flags:?}\n{}\n{}", ran.stdout, ran.stderr);
+        }
+        assert!(proxy.seen().is_empty(), "{what}: {:?}", proxy.seen());
+    }
+}
+
+#[test]
+fn d1_what_else_verify_finds_stops_it_unless_verify_is_skipped() {
+    let mut stage = small("d1-script");
+    let package = stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client));
+    make_writable(&package);
+    append(&package.join("deploy.sh"), "if then fi\n");
+    seal(&package);
+    let proxy = recording(&mut stage);
+    let ran = stage.deploy("v1.0.0", &[]);
+    assert!((3..=4).contains(&ran.code), "{}\n{}\n{}", ran.code, ran.stdout, ran.stderr);
+    assert!(proxy.seen().is_empty());
+    stage.deploy("v1.0.0", &["--skip-verify"]).exits(0);
+    assert_eq!(stage.records()[0]["skipped"], json!(["verify"]));
+}
+
+#[test]
+fn dry_run_prints_the_whole_plan_and_writes_nothing() {
+    let mut stage = Stage::new("dry");
+    stage
+        .sources(&[("settings.yaml", &settings("one")), ("service.yaml", SERVICE)])
+        .package("v1.0.0");
+    let proxy = recording(&mut stage);
+    let namespace = stage.namespace.clone();
+    for flags in [&["--dry-run"][..], &["--dry-run", "--yes"]] {
+        let ran = stage.deploy("v1.0.0", flags).exits(0);
+        for line in [
+            &format!("create namespace/{namespace}"),
+            "create configmap/settings",
+            "create service/web",
+            "[INFO] Plan: 3 to create, 0 to change, 0 to replace, 0 to prune, 0 unchanged",
+        ] {
+            assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+        }
+    }
+    nothing_written(&proxy);
+    stage.deploy("v1.0.0", &[]).exits(0);
+    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    proxy.forget();
+    let ran = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
+    for line in ["change configmap/settings", "  ~ data.text: \"one\" -> \"two\"", "prune service/web"] {
+        assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+    }
+    nothing_written(&proxy);
+    let clients = stage.hosting.read("config/clients.yaml");
+    assert!(!clients.contains("v1.1.0"), "{clients}");
+}
+
+#[test]
+fn d2_v15_what_was_verified_is_what_is_applied_though_the_directory_is_swapped() {
+    let mut stage = small("v15");
+    stage.sources(&[("settings.yaml", &settings("swapped"))]).package("v1.0.1");
+    let packages = stage.hosting.path("packages");
+    let verified = packages.join(format!("{}-v1.0.0", stage.client));
+    let other = packages.join(format!("{}-v1.0.1", stage.client));
+    // At the first request, the package has been verified.
+    let swap = std::sync::Once::new();
+    let _proxy = stage.through_proxy(move |_, _| {
+        swap.call_once(|| {
+            make_writable(&verified);
+            fs::rename(&verified, verified.with_extension("aside")).expect("directory can be moved");
+            fs::rename(&other, &verified).expect("directory can be moved");
+        });
+        ApiFault::None
+    });
+    stage.deploy("v1.0.0", &[]).exits(0);
+    assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
+    assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
+}
+
+#[test]
+fn d2_v15_swapped_for_a_link_while_the_question_stands() {
+    let stage = small("v15-asks");
+    stage.sources(&[("settings.yaml", &settings("swapped"))]).package("v1.0.1");
+    let packages = stage.hosting.path("packages");
+    let package = format!("{}@v1.0.0", stage.client);
+    let mut terminal = Terminal::of(&stage.command(["deploy", "--package", &package]));
+    terminal.until("Proceed with deployment? (y/N)");
+    let verified = packages.join(format!("{}-v1.0.0", stage.client));
+    fs::rename(&verified, verified.with_extension("aside")).expect("directory can be moved");
+    symlink(packages.join(format!("{}-v1.0.1", stage.client)), &verified).expect("link can be made");
+    terminal.types("y\n").ends().exits(0);
+    assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
+}
+
+#[test]
+fn d3_a_context_that_leads_to_another_cluster_is_refused() {
+    let mut stage = small("d3");
+    let proxy = recording(&mut stage);
+    let found = stage.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]);
+    let uid = found.exits(0).stdout;
+    let plain = stage.hosting.read("consign.yaml");
+    let pin = |uid: &str| {
+        let text = format!("{plain}contexts: {{test: {{cluster: {uid}}}}}\n");
+        stage.hosting.write("consign.yaml", text);
+    };
+    let other = "11111111-2222-4333-8444-555555555555";
+    pin(other);
+    for flags in [&[][..], &LENIENT, &["--dry-run"]] {
+        stage
+            .deploy("v1.0.0", flags)
+            .exits(5)
+            .says(&format!("Context test leads to cluster {uid}, settings expect {other}"));
+    }
+    nothing_written(&proxy);
+    pin(&uid);
+    stage.deploy("v1.0.0", &[]).exits(0);
+    // One that does not say which cluster it is is none of those expected.
+    proxy.inject(|seen, _| match seen.path.as_str() {
+        "/api/v1/namespaces/kube-system" => ApiFault::status(403, "Forbidden", "not for you"),
+        _ => ApiFault::None,
+    });
+    proxy.forget();
+    stage.deploy("v1.0.0", &[]).exits(5);
+    nothing_written(&proxy);
+}
+
+#[test]
+fn d3_the_heading_shows_where_it_goes_and_nothing_of_it_moves_the_cursor() {
+    let mut stage = small("d3-heading");
+    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let proxy = recording(&mut stage);
+    let kubeconfig = proxy.kubeconfig(&stage.hosting.path("tmp")).expect("kubeconfig can be written");
+    let text = fs::read_to_string(&kubeconfig).expect("file can be read");
+    let server = text.split("server: ").nth(1).and_then(|t| t.split_whitespace().next());
+    let server = server.expect("a kubeconfig names a server").to_owned();
+    let text = text
+        .replace("current-context: test", "current-context: \"te\\e[2Jst\"")
+        .replace("contexts:\n- name: test", "contexts:\n- name: \"te\\e[2Jst\"");
+    fs::write(&kubeconfig, text).expect("file can be written");
+    let digests: Vec<String> = ["v1.0.0", "v1.1.0"]
+        .iter()
+        .map(|version| {
+            let package = format!("{}@{version}", stage.client);
+            let ran = stage.run(["verify", "--format", "json", &package]).exits(0);
+            let at = ran.stdout.find("sha256:").expect("verify tells the digest");
+            ran.stdout[at..at + 71].to_owned()
+        })
+        .collect();
+    let ran = stage.deploy("v1.1.0", &["--dry-run"]).exits(0).never_says("\u{1b}");
+    for line in [
+        format!("Deploying: {} v1.1.0", stage.client),
+        format!("Namespace: {}", stage.namespace),
+        "Context: te\\x1b[2Jst".to_owned(),
+        format!("Server: {server}"),
+        format!("Digest: {}", digests[1]),
+        format!("Active: v1.0.0 {}", digests[0]),
+    ] {
+        assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn d4_y_or_yes_on_a_terminal_confirm_and_nothing_else() {
+    let mut stage = small("d4");
+    let proxy = recording(&mut stage);
+    let package = format!("{}@v1.0.0", stage.client);
+    let ask = || Terminal::of(&stage.command(["deploy", "--package", &package]));
+    for no in ["n\n", "Y\n", "ｙ\n", "у\n", "\n", "yy\n", "YES\n", "\u{4}"] {
+        let ran = ask().types(no).ends().exits(2).says("nothing was changed");
+        assert!(ran.stdout.contains("Proceed with deployment? (y/N)"), "{no:?}\n{}", ran.stdout);
+        nothing_written(&proxy);
+    }
+    ask().types("y\n").ends().exits(0);
+    ask().types("yes\n").ends().exits(0);
+    assert_eq!(stage.outcomes().last().map(String::as_str), Some("v1.0.0 active"));
+}
+
+#[test]
+fn d4_without_a_terminal_it_says_how_to_confirm_and_can_be_bound_to_a_package() {
+    let mut stage = small("d4-no-tty");
+    let proxy = recording(&mut stage);
+    let package = format!("{}@v1.0.0", stage.client);
+    // Whatever comes by a pipe is not asked for.
+    let answers = stage.hosting.path("tmp/answers");
+    fs::write(&answers, "y\nyes\n").expect("file can be written");
+    for input in [answers.as_path(), Path::new("/dev/null")] {
+        let ran = stage
+            .command(["deploy", "--package", &package])
+            .stdin(fs::File::open(input).expect("file can be opened"))
+            .output()
+            .expect("the binary can be started");
+        testkit::consign::Ran::from(ran).exits(2).says("--yes");
+    }
+    nothing_written(&proxy);
+    let none = format!("sha256:{}", "0".repeat(64));
+    proxy.forget();
+    stage
+        .deploy("v1.0.0", &["--expect-digest", &none])
+        .exits(3)
+        .says(&none);
+    assert!(proxy.seen().is_empty());
+    let ran = stage.deploy("v1.0.0", &["--dry-run"]).exits(0);
+    let digest = ran.stdout.lines().find_map(|l| l.strip_prefix("Digest: "));
+    let digest = digest.expect("the heading tells the digest").to_owned();
+    stage.deploy("v1.0.0", &["--expect-digest", &digest]).exits(0);
+}
+
+#[test]
+fn d5_unreachable_and_unknown_users_are_told_apart() {
+    let mut stage = small("d5");
+    // A proxy that is gone leaves an address where nobody listens.
+    drop(recording(&mut stage));
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(9)
+        .says("Cluster not reachable: context test at http://127.0.0.1:");
+    stage.speak_as("nobody-knows-this-token");
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(9)
+        .says("Unauthorized")
+        .says("Log in again")
+        .never_says("nobody-knows-this-token");
+}
+
+#[test]
+fn d5_who_may_nothing_is_told_all_that_lacks() {
+    let mut stage = Stage::new("d5-nobody");
+    stage
+        .sources(&[
+            ("settings.yaml", &settings("one")),
+            ("service.yaml", SERVICE),
+            ("web.yaml", &web(&stage.image("v1", Mode::Ok), 0)),
+        ])
+        .package("v1.0.0");
+    let namespace = stage.namespace.clone();
+    let proxy = stage.through_proxy_as(POWERLESS_TOKEN, |_, _| ApiFault::None);
+    let ran = stage.deploy("v1.0.0", &[]).exits(9);
+    for what in [
+        format!("list, patch, update configmaps in namespace {namespace}"),
+        format!("create, get, list, patch deployments.apps in namespace {namespace}"),
+        format!("create, get, list, patch services in namespace {namespace}"),
+        format!("create, get, update leases.coordination.k8s.io in namespace {namespace}"),
+        format!("list pods in namespace {namespace}"),
+    ] {
+        assert!(ran.stderr.contains(&what), "{what}\n{}", ran.stderr);
+    }
+    nothing_written(&proxy);
+}
+
+#[test]
+fn d6_no_ready_node_refuses_and_some_only_warn() {
+    let mut stage = small("d6-nodes");
+    let proxy = recording(&mut stage);
+    let node = |name: &str, ready: &str| {
+        json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    let nodes = |list: &[Value]| {
+        let list = json!({"kind": "NodeList", "apiVersion": "v1", "items": list});
+        move |seen: &Seen, _: u64| match seen.path.as_str() {
+            "/api/v1/nodes" => answer(&list),
+            _ => ApiFault::None,
+        }
+    };
+    proxy.inject(nodes(&[node("a", "False"), node("b", "Unknown")]));
+    stage
+        .deploy("v1.0.0", &["--skip-check", "images,quota,secrets"])
+        .exits(9)
+        .says("No node is Ready");
+    nothing_written(&proxy);
+    stage.deploy("v1.0.0", &["--skip-check", "nodes"]).exits(0);
+    assert_eq!(stage.records()[0]["skipped"], json!(["nodes"]));
+    proxy.inject(nodes(&[node("a", "True"), node("b", "Unknown")]));
+    stage.deploy("v1.0.0", &[]).exits(0).says("[WARN] 1 of 2 nodes are not Ready");
+}
+
+#[test]
+fn d6_a_quota_that_would_be_exceeded_refuses() {
+    let mut stage = Stage::new("d6-quota");
+    let namespace = stage.namespace.clone();
+    stage.sources(&[("web.yaml", &web(&stage.image("v1", Mode::Ok), 2))]).package("v1.0.0");
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage.kubectl(&["create", "quota", "few", "--hard=pods=1"]).exits(0);
+    stage.until("counted", || stage.get("resourcequota/few")["status"]["used"]["pods"] == "0");
+    let proxy = recording(&mut stage);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "nodes,images,secrets"])
+        .exits(9)
+        .says("few")
+        .says("pods");
+    nothing_written(&proxy);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "quota", "--no-wait", "--no-rollback"])
+        .exits(0);
+}
+
+#[test]
+fn d6_an_image_that_its_registry_does_not_have_refuses() {
+    let mut stage = Stage::new("d6-image");
+    let gone = format!("{}/web@sha256:{}", stage.cluster.registry().host(), "1".repeat(64));
+    // Nobody listens on port 1: not reachable from here is for nodes to know.
+    let far = format!("127.0.0.1:1/far@sha256:{}", "2".repeat(64));
+    let second = web(&far, 0).replace("name: web", "name: far");
+    stage
+        .sources(&[("web.yaml", &web(&gone, 0)), ("far.yaml", &second)])
+        .package("v1.0.0");
+    let proxy = recording(&mut stage);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "nodes,quota,secrets"])
+        .exits(9)
+        .says(&format!("Image does not exist: {gone}"))
+        .says("[WARN] Image not checked: 127.0.0.1:1/far@");
+    nothing_written(&proxy);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "images", "--no-wait"])
+        .exits(0);
+}
+
+/// A Deployment of no pods that reads these keys of these Secrets.
+fn reading(image: &str, keys: &[(&str, &str)]) -> String {
+    let mut text = web(image, 0);
+    text.push_str("        env:\n");
+    for (at, (name, key)) in keys.iter().enumerate() {
+        text.push_str(&format!(
+            "        - name: V{at}\n          valueFrom: {{secretKeyRef: {{name: {name}, key: {key}}}}}\n"
+        ));
+    }
+    text
+}
+
+#[test]
+fn missing_secrets_and_keys_are_told_all_at_once() {
+    let mut stage = Stage::new("secrets");
+    let keys = [("database", "password"), ("database", "user"), ("mail", "password")];
+    stage
+        .sources(&[("web.yaml", &reading(&stage.image("v1", Mode::Ok), &keys))])
+        .package("v1.0.0");
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage
+        .kubectl(&["create", "secret", "generic", "database", "--from-literal=user=canary-4711"])
+        .exits(0);
+    let proxy = recording(&mut stage);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "nodes,images,quota"])
+        .exits(9)
+        .says("Secret database has no key password")
+        .says("Secret mail does not exist (keys needed: password)")
+        .never_says("canary");
+    nothing_written(&proxy);
+    stage
+        .deploy("v1.0.0", &["--skip-check", "secrets"])
+        .exits(0)
+        .says("[WARN] Secret mail does not exist");
+    stage
+        .kubectl(&["create", "secret", "generic", "mail", "--from-literal=password=x"])
+        .exits(0);
+    stage
+        .kubectl(&["patch", "secret", "database", "-p", "{\"stringData\":{\"password\":\"x\"}}"])
+        .exits(0);
+    stage.deploy("v1.0.0", &[]).exits(0).never_says("Secret database");
+}
+
+#[test]
+fn a_secret_that_the_package_has_made_is_not_missing() {
+    let stage = Stage::new("made");
+    let group = "external-secrets.io";
+    let definition = crate::refused::definition("externalsecrets", group, "ExternalSecret");
+    stage.kubectl_apply(&definition, &["--server-side"]).exits(0);
+    stage.kubectl(&["wait", "--for=condition=Established", "crd/externalsecrets.external-secrets.io"]).exits(0);
+    let maker = format!(
+        "apiVersion: {group}/v1\nkind: ExternalSecret\nmetadata: {{name: mail}}\nspec: {{target: {{name: mail-login}}}}\n"
+    );
+    let keys = [("mail-login", "password")];
+    stage
+        .sources(&[
+            ("web.yaml", &reading(&stage.image("v1", Mode::Ok), &keys)),
+            ("maker.yaml", &maker),
+        ])
+        .package("v1.0.0");
+    stage.deploy("v1.0.0", &["--no-wait"]).exits(0).never_says("mail-login does not exist");
+    stage.kubectl(&["delete", "crd", "externalsecrets.external-secrets.io"]).exits(0);
+}
