@@ -3,6 +3,8 @@
 //! Source of the rules: Kubernetes' server-side apply, format `FieldsV1`
 //! (`sigs.k8s.io/structured-merge-diff`).
 
+mod same;
+
 mod compare;
 
 use serde_json::Value;

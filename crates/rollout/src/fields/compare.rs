@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::quantity;
+use super::same::{Dialect, Place, is_nothing, same};
 
 /// How what we want, what is there and what we own differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,12 +36,10 @@ const UNOWNED_METADATA: [&str; 5] = [
     "resourceVersion",
 ];
 
-/// Maps whose values are quantities: the server writes `1000m` as `1`.
-const QUANTITIES: [&str; 4] = ["limits", "requests", "hard", "capacity"];
-
 /// Compares what is wanted with what is there, along the fields we own.
 pub fn compare(wanted: &Value, live: &Value, ours: &Value) -> Difference {
     let mut found = Difference::default();
+    let dialect = Dialect::of(wanted);
     let (Some(wanted), Some(live)) = (wanted.as_object(), live.as_object()) else {
         return found;
     };
@@ -56,10 +54,17 @@ pub fn compare(wanted: &Value, live: &Value, ours: &Value) -> Difference {
         if key == "metadata" {
             metadata(value, live.get(key), below, &path, &mut found);
         } else {
-            field(key, value, live.get(key), below, &path, &mut found);
+            field(
+                Place::top(dialect, key),
+                value,
+                live.get(key),
+                below,
+                &path,
+                &mut found,
+            );
         }
     }
-    extra(owned, wanted, "", &mut found);
+    extra(owned, wanted, live, "", &mut found);
     found
 }
 
@@ -74,23 +79,42 @@ fn metadata(
     let wanted = wanted.as_object().unwrap_or(&none);
     let live = live.and_then(Value::as_object).unwrap_or(&none);
     let owned = owned.and_then(Value::as_object).unwrap_or(&none);
+    // It is built in, whatever the kind.
+    let place = Place::top(Dialect::BuiltIn { kind: "" }, "metadata");
     for (key, value) in wanted {
         if UNOWNED_METADATA.contains(&key.as_str()) {
             continue;
         }
         let below = owned.get(&format!("f:{key}"));
-        field(key, value, live.get(key), below, &format!("{path}.{key}"), found);
+        field(
+            place.below(key),
+            value,
+            live.get(key),
+            below,
+            &format!("{path}.{key}"),
+            found,
+        );
     }
-    extra(owned, wanted, path, found);
+    extra(owned, wanted, live, path, found);
 }
 
-/// Fields that we own below a map and do not want.
-fn extra(owned: &Map<String, Value>, wanted: &Map<String, Value>, path: &str, found: &mut Difference) {
-    for key in owned.keys() {
-        if let Some(name) = key.strip_prefix("f:")
-            && wanted.get(name).is_none_or(Value::is_null)
-        {
-            found.extra.push(format!("{path}.{name}"));
+/// What we own below a map and do not want. A null is owned too, as tools print
+/// it for the time of creation.
+fn extra(
+    owned: &Map<String, Value>,
+    wanted: &Map<String, Value>,
+    live: &Map<String, Value>,
+    path: &str,
+    found: &mut Difference,
+) {
+    for step in owned.keys().filter(|step| *step != ".") {
+        match step.strip_prefix("f:") {
+            Some(name)
+                if wanted.get(name).is_some_and(|value| {
+                    !value.is_null() || live.get(name).is_none_or(Value::is_null)
+                }) => {}
+            Some(name) => found.extra.push(format!("{path}.{name}")),
+            None => found.extra.push(format!("{path}[{step}]")),
         }
     }
 }
@@ -101,19 +125,19 @@ fn is_leaf(owned: &Map<String, Value>) -> bool {
 }
 
 fn field(
-    key: &str,
+    place: Place<'_>,
     wanted: &Value,
     live: Option<&Value>,
     owned: Option<&Value>,
     path: &str,
     found: &mut Difference,
 ) {
-    if wanted.is_null() {
+    if wanted.is_null() || owned.is_none() && is_nothing(place, wanted, live) {
         return;
     }
     let Some(owned) = owned.and_then(Value::as_object) else {
         found.not_owned.push(path.to_owned());
-        if !same(key, wanted, live) {
+        if !same(place, wanted, live) {
             found.values.push(path.to_owned());
         }
         return;
@@ -124,18 +148,25 @@ fn field(
             let live = live.and_then(Value::as_object).unwrap_or(&none);
             for (name, value) in wanted {
                 let below = owned.get(&format!("f:{name}"));
-                // The parent tells whether a map holds quantities.
-                let hint = if QUANTITIES.contains(&key) { key } else { name };
-                field(hint, value, live.get(name), below, &format!("{path}.{name}"), found);
+                field(
+                    place.below(name),
+                    value,
+                    live.get(name),
+                    below,
+                    &format!("{path}.{name}"),
+                    found,
+                );
             }
-            extra(owned, wanted, path, found);
+            extra(owned, wanted, live, path, found);
         }
         Value::Array(wanted) if !is_leaf(owned) => {
-            let live = live.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            list(wanted, live, owned, path, found);
+            let live = live
+                .and_then(Value::as_array)
+                .map_or(&[][..], Vec::as_slice);
+            list(place, wanted, live, owned, path, found);
         }
         _ => {
-            if !same(key, wanted, live) {
+            if !same(place, wanted, live) {
                 found.values.push(path.to_owned());
             }
         }
@@ -145,6 +176,7 @@ fn field(
 /// A list whose items have owners of their own: maps by their keys
 /// (`k:{"name":"web"}`), scalars by their values (`v:"a"`).
 fn list(
+    place: Place<'_>,
     wanted: &[Value],
     live: &[Value],
     owned: &Map<String, Value>,
@@ -152,51 +184,68 @@ fn list(
     found: &mut Difference,
 ) {
     let mut met = vec![false; wanted.len()];
-    for (step, below) in owned {
+    let mut order: Vec<(usize, usize)> = Vec::new();
+    for (step, below) in owned.iter().filter(|(step, _)| *step != ".") {
         if let Some(value) = parsed(step, "v:") {
-            match wanted.iter().position(|item| *item == value) {
-                Some(at) if live.contains(&value) => met[at] = true,
-                Some(_) => found.values.push(format!("{path}[{value}]")),
-                None => found.extra.push(format!("{path}[{value}]")),
+            let there = live.iter().position(|item| *item == value);
+            match (wanted.iter().position(|item| *item == value), there) {
+                (Some(at), Some(there)) => {
+                    met[at] = true;
+                    order.push((at, there));
+                }
+                (Some(at), None) => {
+                    met[at] = true;
+                    found.values.push(format!("{path}[{value}]"));
+                }
+                (None, _) => found.extra.push(format!("{path}[{value}]")),
             }
         } else if let Some(Value::Object(keys)) = parsed(step, "k:") {
             let name = format!("{path}[{}]", shown(&keys));
-            // What a package leaves out the server fills in: a port's protocol.
-            let fits = |item: &Value| {
-                keys.iter()
-                    .all(|(key, value)| item.get(key).is_none_or(|own| own == value))
-            };
-            let exactly = |item: &&Value| keys.iter().all(|(key, value)| item.get(key) == Some(value));
-            let place = wanted
-                .iter()
-                .enumerate()
-                .position(|(at, item)| !met[at] && fits(item));
-            match place {
+            match place_of(&keys, wanted, &met) {
                 None => found.extra.push(name),
                 Some(at) => {
                     met[at] = true;
-                    let live = live.iter().find(exactly);
-                    let mut below = below.clone();
-                    // A key that the package leaves out is not owned, and one
-                    // that it names always is.
-                    if let Some(map) = below.as_object_mut() {
-                        for key in keys.keys() {
-                            if wanted[at].get(key).is_some() {
-                                map.entry(format!("f:{key}"))
-                                    .or_insert_with(|| Value::Object(Map::new()));
-                            }
-                        }
-                    }
-                    field("", &wanted[at], live, Some(&below), &name, found);
+                    let there = live.iter().position(|item| has(item, &keys));
+                    order.extend(there.map(|there| (at, there)));
+                    let live = there.map(|there| &live[there]);
+                    field(place, &wanted[at], live, Some(below), &name, found);
                 }
             }
+        } else {
+            found.extra.push(format!("{path}[{step}]"));
         }
+    }
+    // Init containers and variables mean what they mean in their order, and the
+    // server keeps that of others too.
+    order.sort_unstable();
+    if !order.is_sorted_by_key(|(_, there)| there) {
+        found.values.push(path.to_owned());
     }
     for (item, met) in wanted.iter().zip(met) {
         if !met {
-            found.not_owned.push(format!("{path}[{}]", shown_item(item)));
+            found
+                .not_owned
+                .push(format!("{path}[{}]", shown_item(item)));
         }
     }
+}
+
+/// Which item of those not met yet has these keys. What a package leaves out
+/// the server fills in: a port's protocol.
+fn place_of(keys: &Map<String, Value>, wanted: &[Value], met: &[bool]) -> Option<usize> {
+    let fits = |item: &Value| {
+        keys.iter()
+            .all(|(key, value)| item.get(key).is_none_or(|own| own == value))
+    };
+    let free = |at: &usize| !met[*at];
+    let places = || (0..wanted.len()).filter(free);
+    places()
+        .find(|at| has(&wanted[*at], keys))
+        .or_else(|| places().find(|at| fits(&wanted[*at])))
+}
+
+fn has(item: &Value, keys: &Map<String, Value>) -> bool {
+    keys.iter().all(|(key, value)| item.get(key) == Some(value))
 }
 
 fn parsed(step: &str, prefix: &str) -> Option<Value> {
@@ -214,51 +263,6 @@ fn shown_item(item: &Value) -> String {
     match item.get("name").and_then(Value::as_str) {
         Some(name) => format!("name={name:?}"),
         None => item.to_string(),
-    }
-}
-
-/// Whether a value is there, in the words of the server: it fills in defaults,
-/// leaves out what is empty, and writes quantities in its own form.
-fn same(key: &str, wanted: &Value, live: Option<&Value>) -> bool {
-    let Some(live) = live else {
-        return is_empty(wanted);
-    };
-    match (wanted, live) {
-        (Value::Object(wanted), Value::Object(live)) => wanted.iter().all(|(name, value)| {
-            let hint = if QUANTITIES.contains(&key) { key } else { name };
-            same(hint, value, live.get(name))
-        }),
-        (Value::Array(wanted), Value::Array(live)) => {
-            wanted.len() == live.len()
-                && wanted
-                    .iter()
-                    .zip(live)
-                    .all(|(wanted, live)| same("", wanted, Some(live)))
-        }
-        (Value::Number(wanted), Value::Number(live)) => wanted == live || wanted.as_f64() == live.as_f64(),
-        _ if wanted == live => true,
-        _ if QUANTITIES.contains(&key) || key == "sizeLimit" => {
-            quantity::same(&plain(wanted), &plain(live))
-        }
-        _ => false,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.values().all(is_empty),
     }
 }
 
@@ -283,7 +287,7 @@ mod tests {
     }
 
     fn wanted() -> Value {
-        json!({"apiVersion": "x/v1", "kind": "X", "metadata": {"name": "n"}, "spec": {
+        json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "n"}, "spec": {
             "replicas": 1,
             "selector": {"a": "b"},
             "containers": [{"name": "c", "image": "i", "resources": {"limits": {"cpu": "1000m"}}, "ports": [{"containerPort": 80}]}],
@@ -292,7 +296,7 @@ mod tests {
     }
 
     fn live() -> Value {
-        json!({"apiVersion": "x/v1", "kind": "X", "metadata": {"name": "n", "uid": "u"}, "spec": {
+        json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "n", "uid": "u"}, "spec": {
             "replicas": 1,
             "selector": {"a": "b"},
             "containers": [{"name": "c", "image": "i", "resources": {"limits": {"cpu": "1"}}, "imagePullPolicy": "Always",
@@ -319,10 +323,16 @@ mod tests {
         ] {
             let mut changed = wanted();
             *changed.pointer_mut(pointer).unwrap() = value.clone();
-            assert!(!compare(&changed, &live(), &owned()).is_none(), "wanted {pointer}");
+            assert!(
+                !compare(&changed, &live(), &owned()).is_none(),
+                "wanted {pointer}"
+            );
             let mut changed = live();
             *changed.pointer_mut(pointer).unwrap() = value;
-            assert!(!compare(&wanted(), &changed, &owned()).is_none(), "live {pointer}");
+            assert!(
+                !compare(&wanted(), &changed, &owned()).is_none(),
+                "live {pointer}"
+            );
         }
     }
 
@@ -330,10 +340,16 @@ mod tests {
     fn fields_lost_to_others_and_fields_no_longer_wanted_are_told() {
         let mut lost = owned();
         lost["f:spec"].as_object_mut().unwrap().remove("f:replicas");
-        assert_eq!(compare(&wanted(), &live(), &lost).not_owned, [".spec.replicas"]);
+        assert_eq!(
+            compare(&wanted(), &live(), &lost).not_owned,
+            [".spec.replicas"]
+        );
         let mut less = wanted();
         less["spec"].as_object_mut().unwrap().remove("finalizers");
-        less["spec"]["containers"][0].as_object_mut().unwrap().remove("resources");
+        less["spec"]["containers"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("resources");
         assert_eq!(
             compare(&less, &live(), &owned()).extra,
             [".spec.containers[name=\"c\"].resources", ".spec.finalizers"]
