@@ -1,6 +1,7 @@
 //! From a trusted package to a release: what deploy and rollback share.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catalog::tracking::Status;
@@ -16,7 +17,7 @@ use rollout::health::Check;
 use rollout::holder::Holder;
 use rollout::live::Live;
 use rollout::order::Reference;
-use rollout::plan::{self, Direction, Plan};
+use rollout::plan::{self, Act as PlannedAct, Direction, Plan, Step};
 use rollout::read::{self, Question, Reading};
 use rollout::record::{Act, Document};
 use rollout::run::{OnFailure, Orders, Release, Run, RunError, Who};
@@ -44,7 +45,7 @@ use crate::tracked::{self, Became, Strictness};
 const IMAGES_LIMIT: Duration = Duration::from_secs(10);
 
 /// How this program names itself in records.
-const TOOL: &str = concat!("consign ", env!("CARGO_PKG_VERSION"));
+pub const TOOL: &str = concat!("consign ", env!("CARGO_PKG_VERSION"));
 
 /// What is to be rolled out.
 pub struct Rolling<'a> {
@@ -145,7 +146,7 @@ impl Rolling<'_> {
             screen.report(&[line(Tag::Ok, "Dry run complete: nothing was changed")]);
             return Ok(Outcome::done(self.data(&plan, None)));
         }
-        self.capture(&live, screen)?;
+        let state = self.capture(&live, screen)?;
         screen.report(&self.heading(&plan));
         screen.report(&telling::plan_lines(&plan));
         if !self.flags.change.yes {
@@ -177,7 +178,10 @@ impl Rolling<'_> {
                 teller.tell(&event);
             }))
         };
-        Ok(self.conclude(result, &plan, screen))
+        if let Err(RunError::Stopped) = result {
+            return Ok(self.stopped(interrupts.exit().unwrap_or(Exit::Interrupted), &plan));
+        }
+        Ok(self.conclude(result, &plan, &state, screen))
     }
 
     fn rules(&self, settings: &Settings) -> plan::Rules {
@@ -289,7 +293,7 @@ impl Rolling<'_> {
         }
     }
 
-    fn capture(&self, live: &Live, screen: &mut Screen) -> Result<(), Vec<Finding>> {
+    fn capture(&self, live: &Live, screen: &mut Screen) -> Result<PathBuf, Vec<Finding>> {
         screen.report(&[line(Tag::Info, "Capturing current deployment state...")]);
         let text = state::capture(live).map_err(|e| {
             vec![
@@ -305,7 +309,7 @@ impl Rolling<'_> {
         let path = state_file::write(&self.environment.temporary, namespace, &Zoned::now(), &text)
             .map_err(|f| vec![f])?;
         screen.report(&[line(Tag::Info, format!("State captured to: {}", path.display()))]);
-        Ok(())
+        Ok(path)
     }
 
     /// The specification's heading, with all that tells one deployment from
@@ -373,7 +377,13 @@ impl Rolling<'_> {
         }
     }
 
-    fn conclude(&self, result: Result<Release, RunError>, plan: &Plan, screen: &mut Screen) -> Outcome {
+    fn conclude(
+        &self,
+        result: Result<Release, RunError>,
+        plan: &Plan,
+        state: &Path,
+        screen: &mut Screen,
+    ) -> Outcome {
         let manifest = &self.package.manifest;
         let version = &manifest.version;
         let history = format!("See: consign history --client {}", manifest.client);
@@ -428,15 +438,13 @@ impl Rolling<'_> {
                     Class::Cluster,
                     format!("Rollout of {version} failed, and no earlier version was put back"),
                 )
-                .help(format!(
-                    "Go back with: consign rollback --client {}; or by hand: kubectl rollout undo deployment/NAME -n {}",
-                    manifest.client, manifest.namespace
-                ));
+                .help(self.by_hand(plan, state));
                 // What was told while it went on is said again: it may be far
                 // up by now.
                 screen.findings(&why.iter().filter(|f| f.code == "rollback-failed").cloned().collect::<Vec<_>>());
                 self.failed(Exit::NotServing, finding, why, notes, plan)
             }
+            Err(RunError::Stopped) => self.stopped(Exit::Interrupted, plan),
             Err(RunError::Interrupted { progress }) => {
                 let finding = Finding::error(
                     "interrupted",
@@ -451,6 +459,51 @@ impl Rolling<'_> {
                 self.failed(Exit::Interrupted, finding, progress, Vec::new(), plan)
             }
         }
+    }
+
+    /// The very commands that are left when nothing was put back.
+    fn by_hand(&self, plan: &Plan, state: &Path) -> String {
+        let manifest = &self.package.manifest;
+        let mut ways = vec![match &plan.active {
+            Some(active) if active.version != manifest.version.to_string() => format!(
+                "Go back with: consign rollback --client {} --to {}",
+                manifest.client, active.version
+            ),
+            Some(_) => format!("Go back with: consign rollback --client {}", manifest.client),
+            None => format!(
+                "Remove what it made with: consign undeploy --client {}",
+                manifest.client
+            ),
+        }];
+        // What this run did not roll would be undone to a version of before.
+        let rolled = |step: &&Step| {
+            step.id.group == "apps"
+                && matches!(&step.act, PlannedAct::Change(changes)
+                    if changes.iter().any(|c| c.path.starts_with(".spec.template")))
+        };
+        ways.extend(plan.steps.iter().filter(rolled).map(|s| {
+            format!(
+                "kubectl rollout undo {}/{} -n {}",
+                s.id.kind.to_ascii_lowercase(),
+                s.id.name,
+                s.id.namespace
+            )
+        }));
+        format!(
+            "{}; what was there before the run is in {}",
+            ways.join("; or by hand: "),
+            state.display()
+        )
+    }
+
+    /// It was asked to stop in time.
+    fn stopped(&self, exit: Exit, plan: &Plan) -> Outcome {
+        let finding = Finding::error(
+            "interrupted",
+            Class::Cluster,
+            format!("Interrupted: nothing of {} was applied", self.package.manifest.version),
+        );
+        self.failed(exit, finding.help("Run it again"), Vec::new(), Vec::new(), plan)
     }
 
     fn failed(

@@ -92,7 +92,8 @@ pub fn plan_data(plan: &Plan) -> Value {
     json!({ "steps": steps, "removals": removals })
 }
 
-fn field_data(change: &Change) -> Value {
+/// A field that differs, for machines.
+pub fn field_data(change: &Change) -> Value {
     json!({ "path": change.path, "before": change.before, "after": change.after })
 }
 
@@ -205,7 +206,7 @@ impl<'a> Teller<'a> {
             Event::Taking(Taking::TakenOver { by }) => {
                 self.report(&[line(Tag::Warn, format!("Taking over from {by}, which is gone"))]);
             }
-            Event::Writing => {}
+            Event::Writing | Event::Taking(Taking::Writing) => {}
             Event::Executing => self.report(&[line(Tag::Info, "Executing deployment...")]),
             Event::Applied(applied) => {
                 let mut lines = vec![Line::Plain(format!(

@@ -238,6 +238,16 @@ impl Refusal {
     }
 }
 
+/// Whether the server refused a request before it did anything of it. What it
+/// answers with 500 or 504 may go on, even where it says when to come again.
+fn is_untouched(error: &ApiError, asked: Option<Duration>) -> bool {
+    match error.code() {
+        429 => true,
+        503 => asked.is_some(),
+        _ => false,
+    }
+}
+
 /// A connection to an API server.
 #[derive(Clone)]
 pub struct Api {
@@ -290,9 +300,8 @@ impl Api {
                 Err(failed) => failed,
             };
             let again = match &error {
-                // 429 and 503 with Retry-After come before anything is done.
                 ApiError::Refused(refusal) => {
-                    refusal.is_passing() && (call.is_harmless() || asked.is_some())
+                    refusal.is_passing() && (call.is_harmless() || is_untouched(&error, asked))
                 }
                 ApiError::Unreachable(_) => call.is_harmless(),
                 ApiError::Nonsense(_) | ApiError::Fenced => false,
@@ -308,7 +317,8 @@ impl Api {
 
     /// Sends a write that may be sent again: `done` tells from a fresh look
     /// whether it has happened. `None` as an answer means that it has, and
-    /// what it answered was lost.
+    /// what it answered was lost. An error that is uncertain means that nobody
+    /// could tell.
     pub async fn settle<F, D>(&self, call: &Call, mut done: D) -> Result<Option<Value>, ApiError>
     where
         D: FnMut() -> F,
@@ -316,26 +326,32 @@ impl Api {
     {
         let mut pause = PAUSE;
         let mut attempt = 0;
+        let mut doubtful = false;
         loop {
             attempt += 1;
-            let error = match self.send(call).await {
+            let (error, asked) = match self.once(call).await {
                 Ok(answer) => return Ok(Some(answer)),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            // A second sending of what was done the first time conflicts with
-            // itself.
-            let doubtful = error.is_uncertain() || (attempt > 1 && (error.is_conflict() || error.is_missing()));
-            if !doubtful {
+            if !is_untouched(&error, asked) {
+                doubtful |= error.is_uncertain();
+                // A second sending of what was done the first time conflicts
+                // with itself.
+                let by_itself = error.is_conflict() || error.is_missing();
+                if !error.is_uncertain() && !(doubtful && by_itself) {
+                    return Err(error);
+                }
+                match done().await {
+                    Ok(true) => return Ok(None),
+                    Ok(false) if error.is_uncertain() => {}
+                    Ok(false) | Err(_) => return Err(error),
+                }
+            }
+            if attempt >= ATTEMPTS {
                 return Err(error);
             }
-            if done().await? {
-                return Ok(None);
-            }
-            if !error.is_uncertain() || attempt >= ATTEMPTS {
-                return Err(error);
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            sleep(asked.unwrap_or(pause).min(PAUSE_MAX)).await;
+            pause *= 2;
         }
     }
 

@@ -29,6 +29,9 @@ const MARGIN: u32 = 6;
 /// How often it is renewed within its time.
 const RENEWALS: u32 = 4;
 
+/// The longest pause between two looks at a Lease that is watched.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// How often it is tried to take a Lease that others take at the same moment.
 const ATTEMPTS: u32 = 5;
 
@@ -43,6 +46,9 @@ pub enum HoldError {
         /// Seconds since it was renewed.
         age: i64,
     },
+    /// Asked to stop before anything was written.
+    #[error("interrupted")]
+    Stopped,
     /// The server refused or does not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -63,6 +69,18 @@ pub enum Taking<'a> {
         /// Its holder until now.
         by: &'a str,
     },
+    /// It is about to be written.
+    Writing,
+}
+
+/// How watching a Lease ended.
+enum Watched {
+    /// Nobody renewed it for one whole TTL, as seen from here.
+    Abandoned,
+    /// The same holder renewed it.
+    Renewed,
+    /// It is gone, free, or another's.
+    Other,
 }
 
 /// A Lease that this process holds and renews.
@@ -90,19 +108,23 @@ pub async fn look(api: &Api, client: &ClientName, namespace: &str) -> Result<Opt
 }
 
 impl Hold {
-    /// Takes a client's Lease, waiting for one whole TTL where its holder may
-    /// be dead.
+    /// Takes a client's Lease, waiting for one whole TTL of its holder's where
+    /// that one may be dead. `stop` ends that waiting.
     pub async fn take(
         api: &Api,
         client: &ClientName,
         namespace: &str,
         me: &Holder,
         ttl: Duration,
+        stop: &(dyn Fn() -> bool + Send + Sync),
         tell: &mut (dyn FnMut(Taking<'_>) + Send),
     ) -> Result<Self, HoldError> {
         let path = path(client, namespace);
         let mut failed = None;
         for _ in 0..ATTEMPTS {
+            if stop() {
+                return Err(HoldError::Stopped);
+            }
             let found = look(api, client, namespace).await?;
             let base = match &found {
                 None => None,
@@ -112,9 +134,12 @@ impl Hold {
                         Standing::Orphaned { by } => tell(Taking::TakenOver { by: &by }),
                         Standing::Held { by, age } => return Err(HoldError::Held { by, age }),
                         Standing::Overdue { by, .. } => {
-                            tell(Taking::Watching { by: &by, for_: ttl });
-                            if !is_abandoned(api, client, namespace, lease, ttl).await? {
-                                continue;
+                            let theirs = ttl_of(lease).unwrap_or(ttl);
+                            tell(Taking::Watching { by: &by, for_: theirs });
+                            match watch(api, client, namespace, lease, theirs, stop).await? {
+                                Watched::Abandoned => {}
+                                Watched::Renewed => return Err(HoldError::Held { by, age: 0 }),
+                                Watched::Other => continue,
                             }
                             tell(Taking::TakenOver { by: &by });
                         }
@@ -122,6 +147,7 @@ impl Hold {
                     Some(lease)
                 }
             };
+            tell(Taking::Writing);
             let began = Moment::now();
             match write(api, &path, base, me, ttl).await {
                 Ok(lease) => return Ok(Self::begin(api, path, lease, me, ttl, began)),
@@ -142,7 +168,7 @@ impl Hold {
         let fence = Arc::new(Fence::at(began.after(ttl - ttl / MARGIN)));
         let lease = Arc::new(Mutex::new(lease));
         let renewing = tokio::spawn(renew(
-            api.clone(),
+            api.behind(Arc::clone(&fence)),
             path.clone(),
             Arc::clone(&lease),
             Arc::clone(&fence),
@@ -171,10 +197,30 @@ impl Hold {
         }
         self.fence.fall();
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        lease["spec"]["holderIdentity"] = Value::from("");
-        let call = Call::put(format!("{}?fieldManager={MANAGER}", self.path), &lease);
-        // Whoever comes next finds that this process is gone, or waits.
-        let _ = self.api.send(&call).await;
+        let holder = text(&lease, "/spec/holderIdentity").to_owned();
+        for _ in 0..ATTEMPTS {
+            lease["spec"]["holderIdentity"] = Value::from("");
+            let call = Call::put(format!("{}?fieldManager={MANAGER}", self.path), &lease);
+            let freed = || async { Ok(self.renewed(&holder).await?.is_none()) };
+            match self.api.settle(&call, freed).await {
+                // A renewal was on its way when this began.
+                Err(e) if e.is_conflict() => match self.renewed(&holder).await {
+                    Ok(Some(newer)) => lease = newer,
+                    _ => return,
+                },
+                // Whoever comes next finds that this process is gone, or waits.
+                _ => return,
+            }
+        }
+    }
+
+    /// The Lease as it is now, while it is this holder's.
+    async fn renewed(&self, holder: &str) -> Result<Option<Value>, ApiError> {
+        match self.api.send(&Call::get(self.path.as_str())).await {
+            Ok(lease) => Ok(Some(lease).filter(|l| text(l, "/spec/holderIdentity") == holder)),
+            Err(e) if e.is_missing() => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 }
 
@@ -185,25 +231,40 @@ impl Drop for Hold {
     }
 }
 
-/// Whether nobody renews it for one whole TTL, as seen from here.
-async fn is_abandoned(
+/// Watches a Lease for one whole TTL, as it is seen from here: clocks of other
+/// hosts say nothing.
+async fn watch(
     api: &Api,
     client: &ClientName,
     namespace: &str,
     lease: &Value,
     ttl: Duration,
-) -> Result<bool, ApiError> {
+    stop: &(dyn Fn() -> bool + Send + Sync),
+) -> Result<Watched, HoldError> {
     let over = Moment::now().after(ttl);
+    let step = (ttl / RENEWALS / 2).min(LOOK_MAX);
     loop {
-        sleep(ttl / RENEWALS / 2).await;
+        sleep(step).await;
+        if stop() {
+            return Err(HoldError::Stopped);
+        }
         match look(api, client, namespace).await? {
             Some(now) if resource_version(&now) == resource_version(lease) => {}
-            _ => return Ok(false),
+            Some(now) if text(&now, "/spec/holderIdentity") == text(lease, "/spec/holderIdentity") => {
+                return Ok(Watched::Renewed);
+            }
+            _ => return Ok(Watched::Other),
         }
         if Moment::now() >= over {
-            return Ok(true);
+            return Ok(Watched::Abandoned);
         }
     }
+}
+
+/// How long a Lease holds, where it says so.
+fn ttl_of(lease: &Value) -> Option<Duration> {
+    let seconds = lease.pointer("/spec/leaseDurationSeconds")?.as_u64()?;
+    Some(Duration::from_secs(seconds)).filter(|ttl| !ttl.is_zero())
 }
 
 /// The time of a Lease has six decimals.
@@ -258,7 +319,8 @@ async fn write(
     }
 }
 
-/// Renews until it cannot: the fence then falls by itself.
+/// Renews until it cannot: the fence then falls by itself. A renewal is sent
+/// behind it like every other write.
 async fn renew(
     api: Api,
     path: String,

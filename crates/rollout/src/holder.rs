@@ -92,7 +92,7 @@ pub enum Standing {
         /// Seconds since it was renewed.
         age: i64,
     },
-    /// Its TTL is over by this clock; only a whole TTL of watching proves it.
+    /// Its TTL is over by this clock, or the clocks disagree; only a whole TTL of watching proves it.
     Overdue {
         /// Who, as it stands there.
         by: String,
@@ -133,8 +133,9 @@ pub fn standing(
         .and_then(Value::as_i64)
         .unwrap_or(0);
     let by = by.to_owned();
-    // A renewal that lies ahead of this clock is one all the same.
-    if age <= ttl {
+    // A renewal that lies ahead of this clock is one all the same, unless the
+    // clocks are so far apart that they say nothing.
+    if (-ttl..=ttl).contains(&age) {
         Standing::Held { by, age: age.max(0) }
     } else {
         Standing::Overdue { by, age }
@@ -177,7 +178,8 @@ mod tests {
         let judge = |lease: &Value, dead: bool| standing(lease, &me(), now, |_| dead);
         assert_eq!(judge(&lease("", 999), false), Standing::Free);
         assert_eq!(judge(&lease(&other, 990), true), Standing::Held { by: other.clone(), age: 10 });
-        assert_eq!(judge(&lease(&other, 2_000), true), Standing::Held { by: other.clone(), age: 0 });
+        assert_eq!(judge(&lease(&other, 1_050), true), Standing::Held { by: other.clone(), age: 0 });
+        assert_eq!(judge(&lease(&other, 2_000), true), Standing::Overdue { by: other.clone(), age: -1_000 });
         assert_eq!(judge(&lease(&other, 900), true), Standing::Overdue { by: other.clone(), age: 100 });
         let mine = me().to_string();
         assert_eq!(judge(&lease(&mine, 990), true), Standing::Orphaned { by: mine.clone() });

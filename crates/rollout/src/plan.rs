@@ -207,7 +207,7 @@ fn step(
             act = Act::Create;
             match live.trials.get(id) {
                 None | Some(Trial::Postponed) => tried = Tried::Later,
-                Some(Trial::Accepted(_)) => {}
+                Some(Trial::Accepted(after)) => expected = Some(after.clone()),
                 Some(Trial::Unchecked(why)) => tried = Tried::Unchecked(why.clone()),
                 // Who may not even look at it works in it as it is.
                 Some(Trial::Refused(refusal)) if is_kept_namespace(id, refusal, own) => {
@@ -433,23 +433,39 @@ fn unallowed(
 
 /// Words by which the server says that a field cannot change.
 ///
-/// Source: the validation of Kubernetes 1.36 (apps, batch, core, rbac).
-const IMMUTABLE: [&str; 5] = [
+/// Source: the validation of Kubernetes 1.36.
+const IMMUTABLE: [&str; 9] = [
     "immutable",
+    "may not be changed in an update",
     "may not change once set",
+    "pod updates may not change fields other than",
+    "updates to parameters are forbidden",
+    "updates to provisioner are forbidden",
     "updates to statefulset spec for fields other than",
     "cannot change roleRef",
     "forbidden after creation",
 ];
 
+/// Whether this is all that the server has against it: an object that it would
+/// not take anew either is not deleted for that.
 fn is_immutable(refusal: &ApiError) -> bool {
-    let message = refusal.to_string();
+    let says = |text: &str| {
+        let words = outside_quotes(text);
+        IMMUTABLE.iter().any(|known| words.contains(known))
+    };
+    let causes = refusal.causes();
     refusal.code() == 422
-        && (IMMUTABLE.iter().any(|words| message.contains(words))
-            || refusal
-                .causes()
-                .iter()
-                .any(|c| IMMUTABLE.iter().any(|words| c.message.contains(words))))
+        && if causes.is_empty() {
+            says(&refusal.to_string())
+        } else {
+            causes.iter().all(|cause| says(&cause.message))
+        }
+}
+
+/// A message without the values that it quotes: their words are not the
+/// server's.
+fn outside_quotes(text: &str) -> String {
+    text.split('"').step_by(2).collect()
 }
 
 /// Kinds that stay unless settings say otherwise: what is in them cannot be
@@ -483,15 +499,19 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
             leaving.push((item, id, object));
         }
     }
-    let going: BTreeSet<&str> = leaving.iter().map(|(_, _, object)| uid(object)).collect();
-    for (item, id, object) in &leaving {
-        let stays = if annotation(object, asks::PRUNE) == Some("keep") {
-            Some(format!("annotation {} says so", asks::PRUNE))
-        } else if STAYING.contains(&id.kind.as_str()) && !rules.prune_kinds.contains(&id.kind) {
-            Some(format!("a {} is removed only when settings say so", id.kind))
-        } else {
-            retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"))
-        };
+    let stays: Vec<Option<String>> = leaving
+        .iter()
+        .map(|(_, id, object)| kept(id, object, rules))
+        .collect();
+    let going: BTreeSet<&str> = leaving
+        .iter()
+        .zip(&stays)
+        .filter(|(_, stays)| stays.is_none())
+        .map(|((_, _, object), _)| uid(object))
+        .collect();
+    for ((item, id, object), stays) in leaving.iter().zip(stays) {
+        let named = || retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"));
+        let stays = stays.or_else(named);
         found.push(Removal {
             item: (*item).clone(),
             uid: uid(object).to_owned(),
@@ -499,4 +519,13 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
         });
     }
     found
+}
+
+/// Why an object stays that no package has any more, by itself.
+fn kept(id: &ObjectId, object: &Value, rules: &Rules) -> Option<String> {
+    if annotation(object, asks::PRUNE) == Some("keep") {
+        return Some(format!("annotation {} says so", asks::PRUNE));
+    }
+    let stays = STAYING.contains(&id.kind.as_str()) && !rules.prune_kinds.contains(&id.kind);
+    stays.then(|| format!("a {} is removed only when settings say so", id.kind))
 }

@@ -1,5 +1,6 @@
 //! A whole run: the Lease, the record, the stages, and what follows from them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::desired::Wanted;
 use crate::discovery::Discovery;
 use crate::event::{Event, Tell};
 use crate::fields;
-use crate::hold::{Hold, HoldError};
+use crate::hold::{Hold, HoldError, Taking};
 use crate::holder::Holder;
 use crate::object::ObjectId;
 use crate::order;
@@ -122,6 +123,8 @@ pub enum RunError {
         /// Why it failed, and why nothing could be put back.
         why: Vec<Finding>,
     },
+    /// It was asked to stop, and nothing of the package was applied.
+    Stopped,
     /// It was interrupted after something was written.
     Interrupted {
         /// What became of the package's objects.
@@ -140,22 +143,31 @@ impl Run<'_> {
 
     /// Runs it.
     pub async fn run(&self, tell: &mut Tell<'_>) -> Result<Release, RunError> {
-        let mut applied = Vec::new();
+        let mut applied = BTreeMap::new();
+        if (self.stop)() {
+            return Err(RunError::Stopped);
+        }
         if let Some(own) = self.own_namespace() {
             tell(Event::Writing);
-            applied.push(self.make_namespace(own, tell).await?);
+            applied.insert(own.id.clone(), self.make_namespace(own, tell).await?);
         }
-        tell(Event::Writing);
         let hold = Hold::take(
             &self.connection.api,
             self.client(),
             self.namespace().as_str(),
             &self.who.me,
             self.orders.ttl,
-            &mut |taking| tell(Event::Taking(taking)),
+            self.stop,
+            &mut |taking| match taking {
+                Taking::Writing => tell(Event::Writing),
+                other => tell(Event::Taking(other)),
+            },
         )
         .await
-        .map_err(|e| RunError::Refused(vec![self.not_held(&e)]))?;
+        .map_err(|e| match self.not_held(&e) {
+            Some(finding) => RunError::Refused(vec![finding]),
+            None => RunError::Stopped,
+        })?;
         let api = self.connection.api.behind(hold.fence());
         let result = self.held(&api, applied, tell).await;
         hold.release().await;
@@ -192,8 +204,9 @@ impl Run<'_> {
         Ok(applied)
     }
 
-    fn not_held(&self, error: &HoldError) -> Finding {
-        match error {
+    fn not_held(&self, error: &HoldError) -> Option<Finding> {
+        Some(match error {
+            HoldError::Stopped => return None,
             HoldError::Held { by, age } => Finding::error(
                 "lease-held",
                 Class::Conflict,
@@ -215,13 +228,13 @@ impl Run<'_> {
                 format!("Cannot take the Lease of client {}: {e}", self.client()),
             )
             .help("See: kubectl auth can-i create leases.coordination.k8s.io"),
-        }
+        })
     }
 
     async fn held(
         &self,
         api: &Api,
-        applied: Vec<apply::Applied>,
+        applied: BTreeMap<ObjectId, apply::Applied>,
         tell: &mut Tell<'_>,
     ) -> Result<Release, RunError> {
         let refused = |findings: Vec<Finding>| RunError::Refused(findings);
@@ -231,6 +244,9 @@ impl Run<'_> {
             return Err(refused(vec![changed("another run has ended meanwhile".to_owned())]));
         }
         self.still_as_planned(api).await?;
+        if (self.stop)() {
+            return Err(RunError::Stopped);
+        }
         for heading in headings.iter().filter(|h| h.outcome == Outcome::Running) {
             // Its Lease is ours, so it is over.
             let _ = records::label(api, self.client(), space, heading.number, Outcome::Unknown).await;
@@ -252,6 +268,7 @@ impl Run<'_> {
             stop: self.stop,
             applied,
             removed: std::collections::BTreeSet::new(),
+            doubtful: std::collections::BTreeSet::new(),
         };
         match stages.run(tell).await {
             Ok(()) => journal
@@ -299,7 +316,7 @@ impl Run<'_> {
             Stop::Refused(findings) => {
                 let told = first_words(&findings);
                 let mut findings = findings;
-                let stays: Vec<String> = stages.applied.iter().map(|a| a.id.to_string()).collect();
+                let stays: Vec<String> = stages.applied.keys().map(ToString::to_string).collect();
                 if !stays.is_empty() {
                     findings.push(Finding::info(
                         "stays",
@@ -355,12 +372,15 @@ impl Run<'_> {
         journal: Journal<'_>,
         tell: &mut Tell<'_>,
     ) -> Result<Release, RunError> {
+        let (perhaps, unknown) = stages.perhaps_created().await;
         let (stays, going): (Vec<InventoryItem>, Vec<InventoryItem>) = stages
             .created()
             .into_iter()
+            .chain(perhaps)
             .partition(|item| item.id().is_namespace() || item.id().is_crd());
-        let left = remove_all(api, &stages.discovery, &going, tell).await;
+        let mut left = remove_all(api, &stages.discovery, &going, tell).await;
         let removed = going.len() - left.len();
+        left.extend(unknown);
         let mut inventory = stays.clone();
         inventory.extend(left.iter().map(|(item, _)| item.clone()));
         let _ = journal
@@ -414,12 +434,14 @@ impl Run<'_> {
                 .await;
                 Err(RunError::RolledBack { why, to })
             }
-            Err(Stop::Fenced) => Err(RunError::Interrupted {
-                progress: progress(stages),
-            }),
-            Err(Stop::Asked) => Err(RunError::Interrupted {
-                progress: progress(stages),
-            }),
+            Err(Stop::Fenced | Stop::Asked) => {
+                why.push(Finding::error(
+                    "rollback-interrupted",
+                    Class::Cluster,
+                    format!("Putting {to} back was interrupted: what serves is not known"),
+                ));
+                Err(RunError::Interrupted { progress: why })
+            }
             Err(Stop::Refused(more) | Stop::Failed(more)) => {
                 why.push(Finding::error(
                     "rollback-failed",
@@ -486,14 +508,19 @@ impl Run<'_> {
             // A second wish to stop ends the program; the first one does not
             // leave a client without a version that serves.
             stop: &|| false,
-            applied: Vec::new(),
+            applied: BTreeMap::new(),
             removed: std::collections::BTreeSet::new(),
+            doubtful: std::collections::BTreeSet::new(),
         };
-        let (unstick, ran) = tokio::join!(
-            unstick(api, &reading.live.discovery, self.namespace().as_str(), &wanted, self.orders.rollback_timeout),
-            back.run(tell)
-        );
-        let () = unstick;
+        let ran = {
+            let unsticking = unstick(api, &reading.live.discovery, self.namespace().as_str(), &wanted);
+            let running = back.run(tell);
+            tokio::pin!(running);
+            tokio::select! {
+                ran = &mut running => ran,
+                () = unsticking => running.await,
+            }
+        };
         let journal = Journal {
             headings: reading.live.headings,
             ..journal
@@ -533,20 +560,26 @@ fn first_words(findings: &[Finding]) -> String {
 
 /// What became of each object of a run that ended early.
 fn progress(stages: &Stages<'_>) -> Vec<Finding> {
-    let applied = stages.applied.iter().map(|a| &a.id);
-    let left: Vec<String> = stages
-        .plan
-        .steps
-        .iter()
-        .filter(|s| !stages.applied.iter().any(|a| a.id == s.id))
-        .map(|s| s.id.to_string())
-        .collect();
-    let done: Vec<String> = applied.map(ToString::to_string).collect();
-    let line = |what: &str, list: &[String]| {
-        let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-        Finding::info("progress", Class::Cluster, format!("{what}: {list}"))
-    };
-    vec![line("Applied", &done), line("Not applied, or not known", &left)]
+    let mut applied = Vec::new();
+    let mut unknown = Vec::new();
+    let mut left = Vec::new();
+    for step in &stages.plan.steps {
+        let list = if stages.applied.iter().any(|a| a.id == step.id) {
+            &mut applied
+        } else if stages.doubtful.contains(&step.id) {
+            &mut unknown
+        } else {
+            &mut left
+        };
+        list.push(step.id.to_string());
+    }
+    [("Applied", applied), ("Not applied", left), ("Not known", unknown)]
+        .into_iter()
+        .map(|(what, list)| {
+            let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+            Finding::info("progress", Class::Cluster, format!("{what}: {list}"))
+        })
+        .collect()
 }
 
 /// Removes objects in order; what could not be removed, and why.
@@ -581,12 +614,9 @@ pub async fn remove_all(
 /// How often it is looked for pods that keep a `StatefulSet` from rolling on.
 const UNSTICK_LOOK: Duration = Duration::from_secs(2);
 
-/// How often it is looked in all: a set rolls one pod at a time.
-const UNSTICK_LOOKS: u32 = 15;
-
 /// Deletes pods of a failed revision for which a `StatefulSet` would wait for
-/// ever. Best effort: waiting tells what came of it.
-async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wanted, limit: Duration) {
+/// ever, until all are well. Best effort: waiting tells what came of it.
+async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wanted) {
     let targets: Vec<_> = wanted
         .objects
         .iter()
@@ -601,9 +631,9 @@ async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wan
         namespace,
         fail_after_restarts: u32::MAX,
         since: None,
-        deadline: tokio::time::Instant::now() + limit,
+        deadline: tokio::time::Instant::now(),
     };
-    for _ in 0..UNSTICK_LOOKS {
+    loop {
         tokio::time::sleep(UNSTICK_LOOK).await;
         let Ok(stuck) = waiter.stuck(&targets).await else {
             return;
@@ -736,9 +766,15 @@ impl<'a> Journal<'a> {
         }
         if outcome == Outcome::Active {
             let mut notes = Vec::new();
-            for heading in self.headings.iter().filter(|h| h.outcome == Outcome::Active) {
-                // What is rolled back from is not gone back to.
-                let becomes = if self.act == Act::Rollback && heading.version != self.record.document.version {
+            let active: Vec<&record::Heading> = self.headings.iter().filter(|h| h.outcome == Outcome::Active).collect();
+            for heading in &active {
+                // What is rolled back from is not gone back to. An earlier one
+                // is there when a run was cut off before it came to this.
+                let newest = active.last().is_some_and(|last| last.number == heading.number);
+                let becomes = if newest
+                    && self.act == Act::Rollback
+                    && heading.version != self.record.document.version
+                {
                     Outcome::RolledBack
                 } else {
                     Outcome::Superseded

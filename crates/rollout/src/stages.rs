@@ -2,7 +2,7 @@
 //! first, what had to wait for them tried, the rest applied in order, waited
 //! for, proved to serve, and what no longer belongs removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use model::finding::{Class, Finding};
 use tokio::time::Instant;
 
-use crate::api::{Api, ApiError, CONNECTIONS};
+use crate::api::{Api, ApiError, CONNECTIONS, Call};
 use crate::apply::{self, Applied, Done, Removed, StepError};
 use crate::desired::{Desired, Wanted};
 use crate::discovery::Discovery;
 use crate::draft::{Draft, State};
 use crate::event::{Event, Tell};
 use crate::evidence;
+use crate::fields;
 use crate::live::Trial;
 use crate::needs;
 use crate::object::ObjectId;
@@ -55,7 +56,7 @@ pub enum Stop {
     Refused(Vec<Finding>),
     /// It failed after objects were written.
     Failed(Vec<Finding>),
-    /// Asked to stop after objects were written.
+    /// Asked to stop.
     Asked,
     /// The Lease is lost.
     Fenced,
@@ -84,9 +85,11 @@ pub struct Stages<'a> {
     /// Whether to stop at the next safe point.
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
     /// What was applied until now.
-    pub applied: Vec<Applied>,
+    pub applied: BTreeMap<ObjectId, Applied>,
     /// What was removed until now.
     pub removed: BTreeSet<ObjectId>,
+    /// What failed, and may have been written all the same.
+    pub doubtful: BTreeSet<ObjectId>,
 }
 
 impl Stages<'_> {
@@ -105,28 +108,25 @@ impl Stages<'_> {
         self.prune(tell).await
     }
 
-    fn step(&self, at: usize) -> &Step {
-        &self.plan.steps[at]
-    }
-
     /// Namespaces and definitions, and waiting for them.
     async fn definitions(&mut self, deadline: Instant, tell: &mut Tell<'_>) -> Result<(), Stop> {
-        let first: Vec<usize> = (0..self.plan.steps.len())
-            .filter(|at| is_basis(&self.step(*at).id))
-            .filter(|at| !self.applied.iter().any(|a| a.id == self.step(*at).id))
+        let plan = self.plan;
+        let steps: Vec<&Step> = plan
+            .steps
+            .iter()
+            .filter(|s| is_basis(&s.id) && !self.applied.contains_key(&s.id))
             .collect();
-        if first.is_empty() {
+        if steps.is_empty() {
             return Ok(());
         }
-        let steps: Vec<Step> = first.iter().map(|at| self.step(*at).clone()).collect();
         self.apply_all(&steps, tell).await.map_err(|stop| match stop {
             // Nothing but Namespaces and definitions is there.
             Stop::Failed(findings) => Stop::Refused(findings),
             other => other,
         })?;
-        let crds: Vec<&Desired> = first
+        let crds: Vec<&Desired> = steps
             .iter()
-            .map(|at| &self.wanted.objects[self.step(*at).wanted])
+            .map(|step| &self.wanted.objects[step.wanted])
             .filter(|d| d.id.is_crd())
             .collect();
         if crds.is_empty() {
@@ -148,7 +148,7 @@ impl Stages<'_> {
 
     /// Tries what could not be tried before; as planned steps, brought up to
     /// date.
-    async fn try_later(&self) -> Result<Vec<Step>, Stop> {
+    async fn try_later(&self) -> Result<BTreeMap<usize, Step>, Stop> {
         let waiting: Vec<&Step> = self
             .plan
             .steps
@@ -171,7 +171,7 @@ impl Stages<'_> {
             .collect()
             .await;
         let mut findings = Vec::new();
-        let mut tried = Vec::new();
+        let mut tried = BTreeMap::new();
         for (step, trial) in answers {
             let refuse = |why: String| {
                 Finding::error(
@@ -189,9 +189,9 @@ impl Stages<'_> {
                 Some(Trial::Accepted(after)) => {
                     let mut step = step.clone();
                     step.expected = Some(after);
-                    tried.push(step);
+                    tried.insert(step.wanted, step);
                 }
-                Some(_) => tried.push(step.clone()),
+                Some(_) => {}
             }
         }
         if findings.is_empty() {
@@ -203,27 +203,32 @@ impl Stages<'_> {
     }
 
     /// The rest, wave by wave; what the next wave rests on is waited for.
-    async fn rest(&mut self, later: &[Step], deadline: Instant, tell: &mut Tell<'_>) -> Result<(), Stop> {
-        let waves = self.wanted.waves.clone();
-        for (number, wave) in waves.iter().enumerate() {
-            let steps: Vec<Step> = self
-                .plan
-                .steps
+    async fn rest(
+        &mut self,
+        later: &BTreeMap<usize, Step>,
+        deadline: Instant,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Stop> {
+        let (plan, wanted) = (self.plan, self.wanted);
+        let by_object: BTreeMap<usize, &Step> = plan.steps.iter().map(|s| (s.wanted, s)).collect();
+        for (number, wave) in wanted.waves.iter().enumerate() {
+            let steps: Vec<&Step> = wave
+                .members
                 .iter()
-                .filter(|s| wave.members.contains(&s.wanted) && !is_basis(&s.id))
-                .map(|s| later.iter().find(|l| l.wanted == s.wanted).unwrap_or(s).clone())
+                .filter_map(|at| later.get(at).or(by_object.get(at).copied()))
+                .filter(|s| !is_basis(&s.id))
                 .collect();
-            if (self.stop)() && !self.applied.is_empty() {
+            if (self.stop)() {
                 return Err(Stop::Asked);
             }
             self.apply_all(&steps, tell).await?;
             let gates: Vec<&Desired> = wave
                 .gates
                 .iter()
-                .map(|at| &self.wanted.objects[*at])
+                .map(|at| &wanted.objects[*at])
                 .filter(|d| !is_basis(&d.id))
                 .collect();
-            let is_last = number + 1 == waves.len();
+            let is_last = number + 1 == wanted.waves.len();
             if self.pace.waiting == Waiting::Serve && !gates.is_empty() && !is_last {
                 let waiter = self.waiter(deadline);
                 let waited = waiter
@@ -238,9 +243,9 @@ impl Stages<'_> {
     }
 
     /// Applies steps side by side; all that fails is told.
-    async fn apply_all(&mut self, steps: &[Step], tell: &mut Tell<'_>) -> Result<(), Stop> {
+    async fn apply_all(&mut self, steps: &[&Step], tell: &mut Tell<'_>) -> Result<(), Stop> {
         let (api, discovery, wanted) = (self.api, &self.discovery, self.wanted);
-        let mut running = stream::iter(steps)
+        let mut running = stream::iter(steps.iter().copied())
             .map(|step| async move {
                 let desired = &wanted.objects[step.wanted];
                 let result = match discovery.find(&desired.gvk) {
@@ -254,6 +259,7 @@ impl Stages<'_> {
             .buffer_unordered(CONNECTIONS);
         let mut failed = Vec::new();
         let mut fenced = false;
+        let mut doubtful = Vec::new();
         let mut done = Vec::with_capacity(steps.len());
         while let Some((step, result)) = running.next().await {
             match result {
@@ -262,10 +268,16 @@ impl Stages<'_> {
                     done.push(applied);
                 }
                 Err(StepError::Api(ApiError::Fenced)) => fenced = true,
-                Err(e) => failed.push(failure(&step.id, &e)),
+                Err(e) => {
+                    if e.is_uncertain() {
+                        doubtful.push(step.id.clone());
+                    }
+                    failed.push(failure(&step.id, &e));
+                }
             }
         }
         drop(running);
+        self.doubtful.extend(doubtful);
         self.applied.extend(done);
         if fenced {
             Err(Stop::Fenced)
@@ -423,7 +435,7 @@ impl Stages<'_> {
             .steps
             .iter()
             .map(|step| {
-                let applied = self.applied.iter().find(|a| a.id == step.id);
+                let applied = self.applied.get(&step.id);
                 let before = step.before.as_ref().map(|o| crate::object::uid(o).to_owned());
                 wanted_item(
                     &self.wanted.objects[step.wanted],
@@ -455,6 +467,33 @@ impl Stages<'_> {
                 Some(wanted_item(desired, a.uid.clone()))
             })
             .collect()
+    }
+
+    /// Objects that this run may have made without hearing of it: those that
+    /// are there and ours, and those that nobody can tell of, with the reason.
+    pub async fn perhaps_created(&self) -> (Vec<InventoryItem>, Vec<(InventoryItem, String)>) {
+        let (mut there, mut unknown) = (Vec::new(), Vec::new());
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .filter(|s| s.act == plan::Act::Create && self.doubtful.contains(&s.id));
+        for step in steps {
+            let desired = &self.wanted.objects[step.wanted];
+            let Some(resource) = self.discovery.find(&desired.gvk) else {
+                continue;
+            };
+            let path = resource.path(&step.id.namespace, &step.id.name);
+            match self.api.send(&Call::get(path)).await {
+                Ok(object) if fields::ours(&object).is_some() => {
+                    there.push(wanted_item(desired, crate::object::uid(&object).to_owned()));
+                }
+                Ok(_) => {}
+                Err(e) if e.is_missing() => {}
+                Err(e) => unknown.push((wanted_item(desired, String::new()), e.to_string())),
+            }
+        }
+        (there, unknown)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::api::{Api, ApiError, Call};
 use crate::connect::Connection;
 use crate::discovery::Discovery;
 use crate::event::{Event, Tell};
-use crate::hold::{Hold, HoldError};
+use crate::hold::{Hold, HoldError, Taking};
 use crate::object::{ObjectId, uid};
 use crate::order;
 use crate::record::{self, Act, Document, Heading, Held, InventoryItem, Outcome, Record};
@@ -101,6 +101,14 @@ impl Undeployment {
         !self.going.is_empty() || self.active.is_some() || cut_off
     }
 
+    /// The version that serves until then; that of the run that was cut off,
+    /// where this one goes on with it.
+    fn from(&self) -> Option<String> {
+        let cut_off = self.last.as_ref().filter(|last| last.act == Act::Undeploy);
+        let active = self.active.as_ref().map(|a| a.version.clone());
+        active.or_else(|| cut_off?.from.clone())
+    }
+
     /// The version and the rest of what is removed, for the record.
     fn subject(&self) -> Option<&Document> {
         self.active.as_ref().or(self.last.as_ref())
@@ -151,14 +159,17 @@ impl Undeploy<'_> {
             tell(Event::Writing);
             return self.delete_namespace(&self.connection.api, deadline, tell).await.map(|()| None);
         }
-        tell(Event::Writing);
         let hold = Hold::take(
             &self.connection.api,
             self.client,
             space,
             &self.who.me,
             self.ttl,
-            &mut |taking| tell(Event::Taking(taking)),
+            self.stop,
+            &mut |taking| match taking {
+                Taking::Writing => tell(Event::Writing),
+                other => tell(Event::Taking(other)),
+            },
         )
         .await
         .map_err(|e| UndeployError::Refused(vec![self.not_held(&e)]))?;
@@ -177,6 +188,12 @@ impl Undeploy<'_> {
                 format!("Another run for client {client} is on its way: {by}, renewed {age} s ago"),
             )
             .help("Wait until it is done; one that is dead is taken over when its Lease has not been renewed for a while"),
+            HoldError::Stopped => Finding::error(
+                "interrupted",
+                Class::Cluster,
+                "Interrupted before the Lease was taken: nothing was changed",
+            )
+            .help("Run it again"),
             HoldError::Api(e) => Finding::error(
                 "lease-failed",
                 if e.is_conflict() { Class::Conflict } else { Class::Cluster },
@@ -251,7 +268,8 @@ impl Undeploy<'_> {
                 format!("Older release records not updated: {e}"),
             )));
         }
-        for staying in &self.plan.staying {
+        let staying = self.plan.staying.iter().filter(|_| self.plan.namespace.is_none());
+        for staying in staying {
             tell(Event::Stays(&staying.item.id(), &staying.why));
         }
         self.delete_namespace(api, deadline, tell).await?;
@@ -276,7 +294,7 @@ impl Undeploy<'_> {
                 host: self.who.me.host.clone(),
                 tool: self.who.tool.clone(),
                 act: Act::Undeploy,
-                from: plan.active.as_ref().map(|a| a.version.clone()),
+                from: plan.from(),
                 started: now(),
                 ended: None,
                 reason: self.reason.to_owned(),
