@@ -1,5 +1,7 @@
 //! What a package wants in the cluster: the very objects that were verified.
 
+use std::collections::BTreeMap;
+
 use model::finding::{Class, Finding};
 use model::object::{Gvk, Object};
 use model::yaml;
@@ -34,6 +36,7 @@ pub struct Wanted {
     pub objects: Vec<Desired>,
     /// Positions in [`Wanted::objects`], in waves.
     pub waves: Vec<Wave>,
+    positions: BTreeMap<ObjectId, usize>,
 }
 
 impl Wanted {
@@ -60,12 +63,21 @@ impl Wanted {
                     .help("Correct the annotations in the source and make a new version"),
             ]
         })?;
-        Ok(Self { objects, waves })
+        let positions = objects
+            .iter()
+            .enumerate()
+            .map(|(at, desired)| (desired.id.clone(), at))
+            .collect();
+        Ok(Self {
+            objects,
+            waves,
+            positions,
+        })
     }
 
     /// The object of this name.
     pub fn find(&self, id: &ObjectId) -> Option<&Desired> {
-        self.objects.iter().find(|d| d.id == *id)
+        self.positions.get(id).map(|at| &self.objects[*at])
     }
 }
 
@@ -120,7 +132,9 @@ fn tidy(value: &mut Value) {
     if let Some(map) = value.as_object_mut() {
         map.remove("status");
         if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut)
-            && metadata.get("creationTimestamp").is_some_and(Value::is_null)
+            && metadata
+                .get("creationTimestamp")
+                .is_some_and(Value::is_null)
         {
             metadata.remove("creationTimestamp");
         }

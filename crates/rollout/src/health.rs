@@ -70,8 +70,12 @@ pub fn judge(vitals: &Vitals<'_>, expected: &Expected<'_>) -> Vec<Finding> {
         Ok(_) => {}
         Err(e) if e.is_forbidden() => findings.push(unchecked("readiness", e)),
         Err(e) => findings.push(
-            Finding::error("cluster-not-ready", Class::Cluster, format!("The cluster is not ready: {e}"))
-                .help("See: kubectl get --raw '/readyz?verbose'"),
+            Finding::error(
+                "cluster-not-ready",
+                Class::Cluster,
+                format!("The cluster is not ready: {e}"),
+            )
+            .help("See: kubectl get --raw '/readyz?verbose'"),
         ),
     }
     match (expected.cluster, vitals.cluster) {
@@ -124,7 +128,10 @@ pub fn judge(vitals: &Vitals<'_>, expected: &Expected<'_>) -> Vec<Finding> {
             Finding::error(
                 "namespace-terminating",
                 Class::Cluster,
-                format!("Namespace {} is being deleted", text(namespace, "/metadata/name")),
+                format!(
+                    "Namespace {} is being deleted",
+                    text(namespace, "/metadata/name")
+                ),
             )
             .help("Wait until it is gone; kubectl get namespace shows what holds it"),
         );
@@ -151,9 +158,38 @@ fn nodes(nodes: &[Value]) -> Option<Finding> {
         Finding::warning(
             "nodes-not-ready",
             Class::Cluster,
-            format!("{} of {} nodes are not Ready", nodes.len() - ready, nodes.len()),
+            format!(
+                "{} of {} nodes are not Ready",
+                nodes.len() - ready,
+                nodes.len()
+            ),
         )
     })
+}
+
+/// PodDisruptionBudgets that allow no disruption now: a rollout does not ask
+/// them, but whoever drains a node meanwhile waits.
+pub fn in_the_way<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Vec<Finding> {
+    objects
+        .into_iter()
+        .filter(|o| o["kind"] == "PodDisruptionBudget")
+        .filter(|o| {
+            o["status"]["disruptionsAllowed"] == 0
+                && o["status"]["expectedPods"]
+                    .as_i64()
+                    .is_some_and(|pods| pods > 0)
+        })
+        .map(|o| {
+            Finding::warning(
+                "disruption-budget",
+                Class::Cluster,
+                format!(
+                    "PodDisruptionBudget {} allows no disruption now",
+                    text(o, "/metadata/name")
+                ),
+            )
+        })
+        .collect()
 }
 
 fn unchecked(what: &str, error: &ApiError) -> Finding {

@@ -51,16 +51,31 @@ pub struct Reading {
 }
 
 /// Reads a cluster for a run. All that speaks against the run is told at once.
-pub async fn read(connection: &Connection, question: &Question<'_>) -> Result<Reading, Vec<Finding>> {
+pub async fn read(
+    connection: &Connection,
+    question: &Question<'_>,
+) -> Result<Reading, Vec<Finding>> {
     let api = &connection.api;
     let client = &question.package.manifest.client;
     let namespace = question.package.manifest.namespace.as_str();
-    let basis = Basis::read(connection, namespace).await.map_err(|f| vec![f])?;
+    let (basis, headings) = tokio::join!(
+        Basis::read(connection, namespace),
+        records::headings(api, client, namespace)
+    );
+    let basis = basis.map_err(|f| vec![f])?;
     let mut said = Said::default();
-    let headings = said.take(records::headings(api, client, namespace).await);
+    let headings = said.take(headings);
     said.all(basis.judge(question, &connection.context));
     let records = said
-        .take(records::relevant(api, client, namespace, headings.as_deref().unwrap_or_default()).await)
+        .take(
+            records::relevant(
+                api,
+                client,
+                namespace,
+                headings.as_deref().unwrap_or_default(),
+            )
+            .await,
+        )
         .unwrap_or_default();
 
     let mut live = Live {
@@ -90,20 +105,37 @@ pub async fn read(connection: &Connection, question: &Question<'_>) -> Result<Re
         Ok(objects) => live.objects = objects,
         Err(findings) => said.all(findings),
     }
-    if let (Some(object), Some(resource)) = (&live.namespace, live.discovery.find(&Gvk::new("v1", "Namespace"))) {
+    if let (Some(object), Some(resource)) = (
+        &live.namespace,
+        live.discovery.find(&Gvk::new("v1", "Namespace")),
+    ) {
         let mut object = object.clone();
         name_kind(&mut object, resource);
         live.objects.insert(ObjectId::of(&object), object);
     }
     live.scaled = live::scaled(basis.autoscalers.iter());
-    let skip = if question.skip.contains(&Check::Secrets) { Skip::Yes } else { Skip::No };
-    said.all(needs::lacking(&needs::secrets(&question.package.objects), &secrets, skip));
+    said.all(health::in_the_way(live.objects.values()));
+    let skip = if question.skip.contains(&Check::Secrets) {
+        Skip::Yes
+    } else {
+        Skip::No
+    };
+    said.all(needs::lacking(
+        &needs::secrets(&question.package.objects),
+        &secrets,
+        skip,
+    ));
     if said.stops() {
         return Err(said.findings);
     }
     let drafts = draft::drafts(question.wanted, &live, &question.rules.choices, namespace);
     if !question.skip.contains(&Check::Quota) {
-        said.all(crate::quota::exceeded(&basis.quotas, question.wanted, &drafts, &live));
+        said.all(crate::quota::exceeded(
+            &basis.quotas,
+            question.wanted,
+            &drafts,
+            &live,
+        ));
     }
     live.trials = trials(api, question, &live, &drafts, namespace).await;
     if needs_revisions(question.wanted, &live) {
@@ -185,7 +217,10 @@ impl Basis {
             "kind": "SelfSubjectRulesReview",
             "spec": {"namespace": namespace},
         });
-        let rules = Call::post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &rules);
+        let rules = Call::post(
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            &rules,
+        );
         let space = format!("/api/v1/namespaces/{namespace}");
         let (version, ready, discovery, own, system, nodes, rules, scalers, quotas) = tokio::join!(
             get("/version".to_owned()),
@@ -279,7 +314,12 @@ fn defined(wanted: &Wanted) -> BTreeSet<(&str, &str)> {
         .objects
         .iter()
         .filter(|d| d.id.is_crd())
-        .map(|d| (text(&d.value, "/spec/group"), text(&d.value, "/spec/names/kind")))
+        .map(|d| {
+            (
+                text(&d.value, "/spec/group"),
+                text(&d.value, "/spec/names/kind"),
+            )
+        })
         .collect()
 }
 
@@ -301,7 +341,10 @@ impl Lists {
         for item in live.records.iter().flat_map(|r| &r.document.inventory) {
             let id = item.id();
             let gvk = Gvk::new(&item.api_version, &item.kind);
-            let resource = live.discovery.find(&gvk).or_else(|| live.discovery.any(&id));
+            let resource = live
+                .discovery
+                .find(&gvk)
+                .or_else(|| live.discovery.any(&id));
             if !this.names.contains(&id) {
                 this.add(&id, resource);
             }
@@ -331,13 +374,17 @@ impl Lists {
         namespace: &str,
         exists: bool,
     ) -> Result<BTreeMap<ObjectId, Value>, Vec<Finding>> {
-        let lists = stream::iter(self.lists.iter().filter(|((_, n), _)| exists || n != namespace))
-            .map(|((path, _), resource)| async move {
-                let answer = api.send(&Call::get(path.as_str())).await;
-                (resource, answer.map(|list| items(&list, "/items").to_vec()))
-            })
-            .buffer_unordered(CONNECTIONS)
-            .collect::<Vec<_>>();
+        let lists = stream::iter(
+            self.lists
+                .iter()
+                .filter(|((_, n), _)| exists || n != namespace),
+        )
+        .map(|((path, _), resource)| async move {
+            let answer = api.send(&Call::get(path.as_str())).await;
+            (resource, answer.map(|list| items(&list, "/items").to_vec()))
+        })
+        .buffer_unordered(CONNECTIONS)
+        .collect::<Vec<_>>();
         let singles = stream::iter(&self.singles)
             .map(|(id, resource)| async move {
                 let answer = api.send(&Call::get(resource.path("", &id.name))).await;
@@ -378,14 +425,21 @@ impl Lists {
 /// Items of a list do not say what they are.
 fn name_kind(object: &mut Value, resource: &Resource) {
     if let Some(map) = object.as_object_mut() {
-        map.insert("apiVersion".to_owned(), Value::from(resource.gvk.api_version()));
+        map.insert(
+            "apiVersion".to_owned(),
+            Value::from(resource.gvk.api_version()),
+        );
         map.insert("kind".to_owned(), Value::from(resource.gvk.kind.clone()));
     }
 }
 
 fn unreadable(what: &str, error: &ApiError) -> Finding {
-    Finding::error("cluster-unreadable", Class::Cluster, format!("Cannot read {what}: {error}"))
-        .help("See: kubectl auth can-i list, and kubectl cluster-info")
+    Finding::error(
+        "cluster-unreadable",
+        Class::Cluster,
+        format!("Cannot read {what}: {error}"),
+    )
+    .help("See: kubectl auth can-i list, and kubectl cluster-info")
 }
 
 async fn found_secrets(
@@ -428,7 +482,10 @@ async fn lacking_access(
     let wanted = permissions(question.wanted, live, namespace);
     let doubtful: Vec<Permission> = wanted
         .into_iter()
-        .filter(|p| !(p.namespace == namespace && access::granted(rules, p)) && !is_granted_everywhere(rules, p))
+        .filter(|p| {
+            !(p.namespace == namespace && access::granted(rules, p))
+                && !is_granted_everywhere(rules, p)
+        })
         .collect();
     let denied: BTreeSet<Permission> = stream::iter(doubtful)
         .map(|permission| async move {
@@ -462,17 +519,18 @@ fn is_granted_everywhere(rules: &Value, permission: &Permission) -> bool {
 /// All that a run has to be allowed.
 fn permissions(wanted: &Wanted, live: &Live, namespace: &str) -> BTreeSet<Permission> {
     let mut all = BTreeSet::new();
-    let mut add = |verbs: &[&'static str], group: &str, resource: &str, namespace: &str, name: &str| {
-        for verb in verbs {
-            all.insert(Permission {
-                verb,
-                group: group.to_owned(),
-                resource: resource.to_owned(),
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            });
-        }
-    };
+    let mut add =
+        |verbs: &[&'static str], group: &str, resource: &str, namespace: &str, name: &str| {
+            for verb in verbs {
+                all.insert(Permission {
+                    verb,
+                    group: group.to_owned(),
+                    resource: resource.to_owned(),
+                    namespace: namespace.to_owned(),
+                    name: name.to_owned(),
+                });
+            }
+        };
     for desired in &wanted.objects {
         let Some(resource) = live.discovery.find(&desired.gvk) else {
             continue;
@@ -489,11 +547,23 @@ fn permissions(wanted: &Wanted, live: &Live, namespace: &str) -> BTreeSet<Permis
             Scope::Namespaced => desired.id.namespace.as_str(),
             Scope::Cluster => "",
         };
-        add(&["get", "list", "create", "patch"], &desired.id.group, &resource.plural, scope, "");
+        add(
+            &["get", "list", "create", "patch"],
+            &desired.id.group,
+            &resource.plural,
+            scope,
+            "",
+        );
     }
     let configmaps = ["get", "list", "create", "patch", "update", "delete"];
     add(&configmaps, "", "configmaps", namespace, "");
-    add(&["get", "create", "update"], "coordination.k8s.io", "leases", namespace, "");
+    add(
+        &["get", "create", "update"],
+        "coordination.k8s.io",
+        "leases",
+        namespace,
+        "",
+    );
     add(&["list"], "", "pods", namespace, "");
     add(&["list"], "apps", "replicasets", namespace, "");
     all

@@ -177,7 +177,9 @@ impl Run<'_> {
     /// The step that makes the client's Namespace, where it is missing.
     fn own_namespace(&self) -> Option<&plan::Step> {
         self.plan.steps.iter().find(|s| {
-            s.act == PlannedAct::Create && s.id.is_namespace() && s.id.name == self.namespace().as_str()
+            s.act == PlannedAct::Create
+                && s.id.is_namespace()
+                && s.id.name == self.namespace().as_str()
         })
     }
 
@@ -189,8 +191,15 @@ impl Run<'_> {
         let desired = &self.wanted.objects[step.wanted];
         let refused = |why: String| {
             RunError::Refused(vec![
-                Finding::error("namespace-not-made", Class::Cluster, format!("{} not made: {why}", step.id))
-                    .help(format!("Have it made with: kubectl create namespace {}", step.id.name)),
+                Finding::error(
+                    "namespace-not-made",
+                    Class::Cluster,
+                    format!("{} not made: {why}", step.id),
+                )
+                .help(format!(
+                    "Have it made with: kubectl create namespace {}",
+                    step.id.name
+                )),
             ])
         };
         let resource = self
@@ -239,9 +248,13 @@ impl Run<'_> {
     ) -> Result<Release, RunError> {
         let refused = |findings: Vec<Finding>| RunError::Refused(findings);
         let space = self.namespace().as_str();
-        let headings = records::headings(api, self.client(), space).await.map_err(refused)?;
+        let headings = records::headings(api, self.client(), space)
+            .await
+            .map_err(refused)?;
         if headings.last().map_or(0, |h| h.number) != self.plan.newest {
-            return Err(refused(vec![changed("another run has ended meanwhile".to_owned())]));
+            return Err(refused(vec![changed(
+                "another run has ended meanwhile".to_owned(),
+            )]));
         }
         self.still_as_planned(api).await?;
         if (self.stop)() {
@@ -249,11 +262,18 @@ impl Run<'_> {
         }
         for heading in headings.iter().filter(|h| h.outcome == Outcome::Running) {
             // Its Lease is ours, so it is over.
-            let _ = records::label(api, self.client(), space, heading.number, Outcome::Unknown).await;
+            let _ =
+                records::label(api, self.client(), space, heading.number, Outcome::Unknown).await;
         }
-        let mut journal = Journal::begin(self, api, self.orders.act, self.package, self.plan.newest + 1)
-            .await
-            .map_err(|f| refused(vec![f]))?;
+        let mut journal = Journal::begin(
+            self,
+            api,
+            self.orders.act,
+            (self.package, self.wanted),
+            self.plan.newest + 1,
+        )
+        .await
+        .map_err(|f| refused(vec![f]))?;
         journal.headings = headings;
         let mut stages = Stages {
             api,
@@ -271,9 +291,11 @@ impl Run<'_> {
             doubtful: std::collections::BTreeSet::new(),
         };
         match stages.run(tell).await {
-            Ok(()) => journal
-                .end(api, Outcome::Active, stages.inventory(), "", tell)
-                .await,
+            Ok(()) => {
+                journal
+                    .end(api, Outcome::Active, stages.inventory(), "", tell)
+                    .await
+            }
             Err(stop) => self.after(api, stop, &stages, journal, tell).await,
         }
     }
@@ -324,12 +346,20 @@ impl Run<'_> {
                         format!("{} was applied and stays", stays.join(", ")),
                     ));
                 }
-                let _ = journal.end(api, Outcome::Failed, stages.created(), &told, tell).await;
+                let _ = journal
+                    .end(api, Outcome::Failed, stages.created(), &told, tell)
+                    .await;
                 Err(RunError::Refused(findings))
             }
             Stop::Asked => {
                 let _ = journal
-                    .end(api, Outcome::Unknown, stages.inventory(), "interrupted", tell)
+                    .end(
+                        api,
+                        Outcome::Unknown,
+                        stages.inventory(),
+                        "interrupted",
+                        tell,
+                    )
                     .await;
                 Err(RunError::Interrupted {
                     progress: progress(stages),
@@ -349,13 +379,20 @@ impl Run<'_> {
                 match &self.orders.on_failure {
                     OnFailure::Leave => {
                         let _ = journal
-                            .end(api, Outcome::Failed, stages.inventory(), &first_words(&why), tell)
+                            .end(
+                                api,
+                                Outcome::Failed,
+                                stages.inventory(),
+                                &first_words(&why),
+                                tell,
+                            )
                             .await;
                         Err(RunError::NotServing { why })
                     }
                     OnFailure::Remove => self.undo(api, why, stages, journal, tell).await,
                     OnFailure::RollBack(previous) => {
-                        self.roll_back(api, why, previous, stages, journal, tell).await
+                        self.roll_back(api, why, previous, stages, journal, tell)
+                            .await
                     }
                 }
             }
@@ -394,12 +431,16 @@ impl Run<'_> {
             });
         }
         why.extend(left.into_iter().map(|(item, error)| {
-            Finding::error("not-removed", Class::Cluster, format!("{} not removed: {error}", item.id()))
-                .help(format!(
-                    "Remove it with: kubectl delete {} -n {}",
-                    item.id().label(),
-                    item.namespace
-                ))
+            Finding::error(
+                "not-removed",
+                Class::Cluster,
+                format!("{} not removed: {error}", item.id()),
+            )
+            .help(format!(
+                "Remove it with: kubectl delete {} -n {}",
+                item.id().label(),
+                item.namespace
+            ))
         }));
         Err(RunError::NotServing { why })
     }
@@ -486,12 +527,20 @@ impl Run<'_> {
             api: api.clone(),
             ..self.connection.clone()
         };
-        let reading = read::read(&connection, &question).await.map_err(Stop::Failed)?;
+        let reading = read::read(&connection, &question)
+            .await
+            .map_err(Stop::Failed)?;
         let plan = plan::plan(previous, &wanted, reading.drafts, &reading.live, &rules)
             .map_err(Stop::Failed)?;
-        let journal = Journal::begin(self, api, Act::AutomaticRollback, previous, number)
-            .await
-            .map_err(|f| Stop::Failed(vec![f]))?;
+        let journal = Journal::begin(
+            self,
+            api,
+            Act::AutomaticRollback,
+            (previous, &wanted),
+            number,
+        )
+        .await
+        .map_err(|f| Stop::Failed(vec![f]))?;
         let mut back = Stages {
             api,
             discovery: reading.live.discovery.clone(),
@@ -513,7 +562,12 @@ impl Run<'_> {
             doubtful: std::collections::BTreeSet::new(),
         };
         let ran = {
-            let unsticking = unstick(api, &reading.live.discovery, self.namespace().as_str(), &wanted);
+            let unsticking = unstick(
+                api,
+                &reading.live.discovery,
+                self.namespace().as_str(),
+                &wanted,
+            );
             let running = back.run(tell);
             tokio::pin!(running);
             tokio::select! {
@@ -536,7 +590,9 @@ impl Run<'_> {
             }
             Err(Stop::Failed(more) | Stop::Refused(more)) => {
                 let told = first_words(&more);
-                let _ = journal.end(api, Outcome::Failed, back.inventory(), &told, tell).await;
+                let _ = journal
+                    .end(api, Outcome::Failed, back.inventory(), &told, tell)
+                    .await;
                 Err(Stop::Failed(more))
             }
             Err(other) => Err(other),
@@ -545,8 +601,12 @@ impl Run<'_> {
 }
 
 fn changed(why: String) -> Finding {
-    Finding::error("changed-meanwhile", Class::Conflict, format!("The plan is out of date: {why}"))
-        .help("Run it again and look at the new plan")
+    Finding::error(
+        "changed-meanwhile",
+        Class::Conflict,
+        format!("The plan is out of date: {why}"),
+    )
+    .help("Run it again and look at the new plan")
 }
 
 /// The first error, for the history.
@@ -564,7 +624,7 @@ fn progress(stages: &Stages<'_>) -> Vec<Finding> {
     let mut unknown = Vec::new();
     let mut left = Vec::new();
     for step in &stages.plan.steps {
-        let list = if stages.applied.iter().any(|a| a.id == step.id) {
+        let list = if stages.applied.contains_key(&step.id) {
             &mut applied
         } else if stages.doubtful.contains(&step.id) {
             &mut unknown
@@ -573,13 +633,21 @@ fn progress(stages: &Stages<'_>) -> Vec<Finding> {
         };
         list.push(step.id.to_string());
     }
-    [("Applied", applied), ("Not applied", left), ("Not known", unknown)]
-        .into_iter()
-        .map(|(what, list)| {
-            let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-            Finding::info("progress", Class::Cluster, format!("{what}: {list}"))
-        })
-        .collect()
+    [
+        ("Applied", applied),
+        ("Not applied", left),
+        ("Not known", unknown),
+    ]
+    .into_iter()
+    .map(|(what, list)| {
+        let list = if list.is_empty() {
+            "none".to_owned()
+        } else {
+            list.join(", ")
+        };
+        Finding::info("progress", Class::Cluster, format!("{what}: {list}"))
+    })
+    .collect()
 }
 
 /// Removes objects in order; what could not be removed, and why.
@@ -649,7 +717,10 @@ async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wan
         }
         for (name, uid) in stuck {
             let options = serde_json::json!({"preconditions": {"uid": uid}});
-            let call = crate::api::Call::delete(format!("/api/v1/namespaces/{namespace}/pods/{name}"), &options);
+            let call = crate::api::Call::delete(
+                format!("/api/v1/namespaces/{namespace}/pods/{name}"),
+                &options,
+            );
             let _ = api.send(&call).await;
         }
     }
@@ -676,10 +747,9 @@ impl<'a> Journal<'a> {
         run: &'a Run<'_>,
         api: &Api,
         act: Act,
-        package: &TrustedPackage,
+        (package, wanted): (&TrustedPackage, &Wanted),
         number: u64,
     ) -> Result<Self, Finding> {
-        let wanted = Wanted::of(package).map_err(|mut f| f.remove(0))?;
         let manifest = &package.manifest;
         let git = manifest.consign.as_ref().and_then(|c| c.git.as_ref());
         let record = Record {
@@ -701,7 +771,11 @@ impl<'a> Journal<'a> {
                 reason: run.orders.reason.clone(),
                 outcome: Outcome::Running,
                 skipped: run.orders.skipped.clone(),
-                run: format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond()),
+                run: format!(
+                    "{}-{}",
+                    std::process::id(),
+                    Timestamp::now().as_nanosecond()
+                ),
                 inventory: wanted
                     .objects
                     .iter()
@@ -713,19 +787,30 @@ impl<'a> Journal<'a> {
         };
         let client = &run.package.manifest.client;
         let namespace = &run.package.manifest.namespace;
-        let map = records::create(api, client, namespace, &record).await.map_err(|e| {
-            let class = if e.is_conflict() { Class::Conflict } else { Class::Cluster };
-            Finding::error(
-                "record-not-written",
-                class,
-                format!("Cannot write release record {}: {e}", record::name(client, number)),
-            )
-            .help("If another run is on its way, wait until it is done; see: consign status")
-        })?;
+        let map = records::create(api, client, namespace, &record)
+            .await
+            .map_err(|e| {
+                let class = if e.is_conflict() {
+                    Class::Conflict
+                } else {
+                    Class::Cluster
+                };
+                Finding::error(
+                    "record-not-written",
+                    class,
+                    format!(
+                        "Cannot write release record {}: {e}",
+                        record::name(client, number)
+                    ),
+                )
+                .help("If another run is on its way, wait until it is done; see: consign status")
+            })?;
         Ok(Self {
             client,
             namespace,
-            since: crate::object::text(&map, "/metadata/creationTimestamp").parse().ok(),
+            since: crate::object::text(&map, "/metadata/creationTimestamp")
+                .parse()
+                .ok(),
             record: Record {
                 uid: crate::object::uid(&map).to_owned(),
                 ..record
@@ -766,11 +851,17 @@ impl<'a> Journal<'a> {
         }
         if outcome == Outcome::Active {
             let mut notes = Vec::new();
-            let active: Vec<&record::Heading> = self.headings.iter().filter(|h| h.outcome == Outcome::Active).collect();
+            let active: Vec<&record::Heading> = self
+                .headings
+                .iter()
+                .filter(|h| h.outcome == Outcome::Active)
+                .collect();
             for heading in &active {
                 // What is rolled back from is not gone back to. An earlier one
                 // is there when a run was cut off before it came to this.
-                let newest = active.last().is_some_and(|last| last.number == heading.number);
+                let newest = active
+                    .last()
+                    .is_some_and(|last| last.number == heading.number);
                 let becomes = if newest
                     && self.act == Act::Rollback
                     && heading.version != self.record.document.version
@@ -779,7 +870,9 @@ impl<'a> Journal<'a> {
                 } else {
                     Outcome::Superseded
                 };
-                if let Err(e) = records::label(api, self.client, space, heading.number, becomes).await {
+                if let Err(e) =
+                    records::label(api, self.client, space, heading.number, becomes).await
+                {
                     notes.push(e);
                 }
             }

@@ -119,11 +119,13 @@ impl Stages<'_> {
         if steps.is_empty() {
             return Ok(());
         }
-        self.apply_all(&steps, tell).await.map_err(|stop| match stop {
-            // Nothing but Namespaces and definitions is there.
-            Stop::Failed(findings) => Stop::Refused(findings),
-            other => other,
-        })?;
+        self.apply_all(&steps, tell)
+            .await
+            .map_err(|stop| match stop {
+                // Nothing but Namespaces and definitions is there.
+                Stop::Failed(findings) => Stop::Refused(findings),
+                other => other,
+            })?;
         let crds: Vec<&Desired> = steps
             .iter()
             .map(|step| &self.wanted.objects[step.wanted])
@@ -134,7 +136,9 @@ impl Stages<'_> {
         }
         let waiter = self.waiter(deadline);
         let waited = waiter
-            .until_ready(&crds, self.stop, &mut |id, watched| tell(Event::Watched(id, watched)))
+            .until_ready(&crds, self.stop, &mut |id, watched| {
+                tell(Event::Watched(id, watched))
+            })
             .await;
         if let Err(e) = waited {
             return Err(match self.stopped(e).await {
@@ -153,7 +157,9 @@ impl Stages<'_> {
             .plan
             .steps
             .iter()
-            .filter(|s| s.tried == Tried::Later && !is_basis(&s.id) && !matches!(s.act, Act::Replace(_)))
+            .filter(|s| {
+                s.tried == Tried::Later && !is_basis(&s.id) && !matches!(s.act, Act::Replace(_))
+            })
             .collect();
         let answers: Vec<(&Step, Option<Trial>)> = stream::iter(waiting)
             .map(|step| async move {
@@ -162,7 +168,17 @@ impl Stages<'_> {
                     None => None,
                     Some(resource) => {
                         let draft = draft_of(step);
-                        Some(read::trial(self.api, resource, &draft, &step.id, self.rules, self.namespace).await)
+                        Some(
+                            read::trial(
+                                self.api,
+                                resource,
+                                &draft,
+                                &step.id,
+                                self.rules,
+                                self.namespace,
+                            )
+                            .await,
+                        )
                     }
                 };
                 (step, trial)
@@ -183,7 +199,13 @@ impl Stages<'_> {
             };
             match trial {
                 None => findings.push(refuse("its kind is not served".to_owned())),
-                Some(Trial::Refused(e) | Trial::Conflicts { refusal: e, after: None }) => {
+                Some(
+                    Trial::Refused(e)
+                    | Trial::Conflicts {
+                        refusal: e,
+                        after: None,
+                    },
+                ) => {
                     findings.push(refuse(e.to_string()));
                 }
                 Some(Trial::Accepted(after)) => {
@@ -232,7 +254,9 @@ impl Stages<'_> {
             if self.pace.waiting == Waiting::Serve && !gates.is_empty() && !is_last {
                 let waiter = self.waiter(deadline);
                 let waited = waiter
-                    .until_ready(&gates, self.stop, &mut |id, watched| tell(Event::Watched(id, watched)))
+                    .until_ready(&gates, self.stop, &mut |id, watched| {
+                        tell(Event::Watched(id, watched))
+                    })
                     .await;
                 if let Err(e) = waited {
                     return Err(self.stopped(e).await);
@@ -278,7 +302,10 @@ impl Stages<'_> {
         }
         drop(running);
         self.doubtful.extend(doubtful);
-        self.applied.extend(done);
+        self.applied.extend(
+            done.into_iter()
+                .map(|applied| (applied.id.clone(), applied)),
+        );
         if fenced {
             Err(Stop::Fenced)
         } else if failed.is_empty() {
@@ -293,7 +320,9 @@ impl Stages<'_> {
         let targets: Vec<&Desired> = self.wanted.objects.iter().collect();
         let waiter = self.waiter(deadline);
         let waited = waiter
-            .until_ready(&targets, self.stop, &mut |id, watched| tell(Event::Watched(id, watched)))
+            .until_ready(&targets, self.stop, &mut |id, watched| {
+                tell(Event::Watched(id, watched))
+            })
             .await;
         if let Err(e) = waited {
             return Err(self.stopped(e).await);
@@ -325,16 +354,28 @@ impl Stages<'_> {
             WaitError::Stopped => Stop::Asked,
             WaitError::Api(ApiError::Fenced) => Stop::Fenced,
             WaitError::Api(e) => Stop::Failed(vec![
-                Finding::error("cluster-lost", Class::Cluster, format!("The cluster does not answer: {e}"))
-                    .help("See: kubectl cluster-info"),
+                Finding::error(
+                    "cluster-lost",
+                    Class::Cluster,
+                    format!("The cluster does not answer: {e}"),
+                )
+                .help("See: kubectl cluster-info"),
             ]),
             WaitError::Failed(failures) => {
                 let mut findings = Vec::new();
                 for (id, failure) in failures {
-                    let evidence = evidence::of(self.api, self.namespace, &failure, &self.secrets).await;
+                    let evidence =
+                        evidence::of(self.api, self.namespace, &failure, &self.secrets).await;
                     findings.push(
-                        Finding::error(failure.reason.name(), Class::Cluster, format!("{id}: {}", failure.message))
-                            .help(format!("See: kubectl get pods,events -n {}", self.namespace)),
+                        Finding::error(
+                            failure.reason.name(),
+                            Class::Cluster,
+                            format!("{id}: {}", failure.message),
+                        )
+                        .help(format!(
+                            "See: kubectl get pods,events -n {}",
+                            self.namespace
+                        )),
                     );
                     findings.extend(
                         evidence
@@ -352,14 +393,18 @@ impl Stages<'_> {
                             Class::Cluster,
                             format!("{id}: not ready after {seconds} s: {why}"),
                         )
-                        .help(format!("See: kubectl get pods,events -n {}", self.namespace))
+                        .help(format!(
+                            "See: kubectl get pods,events -n {}",
+                            self.namespace
+                        ))
                     })
                     .collect(),
             ),
             WaitError::NotServing(not) => Stop::Failed(
                 not.into_iter()
                     .map(|(id, why, manager)| {
-                        let by = manager.map_or_else(String::new, |m| format!("; manager {m} wrote it"));
+                        let by =
+                            manager.map_or_else(String::new, |m| format!("; manager {m} wrote it"));
                         Finding::error(
                             "not-serving",
                             Class::Cluster,
@@ -393,7 +438,10 @@ impl Stages<'_> {
             .partition(|r| retained::by(&r.item.id(), &revisions, &uids).is_some());
         for removal in stay {
             let by = retained::by(&removal.item.id(), &revisions, &uids).unwrap_or_default();
-            tell(Event::Stays(&removal.item.id(), &format!("{by} still names it")));
+            tell(Event::Stays(
+                &removal.item.id(),
+                &format!("{by} still names it"),
+            ));
         }
         let items: Vec<order::Item> = go.iter().map(|r| item_of(&r.item)).collect();
         for wave in order::removal_order(&items) {
@@ -401,7 +449,12 @@ impl Stages<'_> {
                 .map(|at| {
                     let (api, discovery) = (self.api, &self.discovery);
                     let removal = go[at];
-                    async move { (removal, remove(api, discovery, &removal.item, &removal.uid).await) }
+                    async move {
+                        (
+                            removal,
+                            remove(api, discovery, &removal.item, &removal.uid).await,
+                        )
+                    }
                 })
                 .buffer_unordered(CONNECTIONS)
                 .collect()
@@ -419,8 +472,12 @@ impl Stages<'_> {
                     Err(StepError::Api(ApiError::Fenced)) => return Err(Stop::Fenced),
                     // What serves serves; the next run tries again.
                     Err(e) => tell(Event::Note(
-                        Finding::warning("not-removed", Class::Cluster, format!("{id} not removed: {e}"))
-                            .help("The next run tries again"),
+                        Finding::warning(
+                            "not-removed",
+                            Class::Cluster,
+                            format!("{id} not removed: {e}"),
+                        )
+                        .help("The next run tries again"),
                     )),
                 }
             }
@@ -436,10 +493,16 @@ impl Stages<'_> {
             .iter()
             .map(|step| {
                 let applied = self.applied.get(&step.id);
-                let before = step.before.as_ref().map(|o| crate::object::uid(o).to_owned());
+                let before = step
+                    .before
+                    .as_ref()
+                    .map(|o| crate::object::uid(o).to_owned());
                 wanted_item(
                     &self.wanted.objects[step.wanted],
-                    applied.map(|a| a.uid.clone()).or(before).unwrap_or_default(),
+                    applied
+                        .map(|a| a.uid.clone())
+                        .or(before)
+                        .unwrap_or_default(),
                 )
             })
             .collect();
@@ -460,7 +523,7 @@ impl Stages<'_> {
     /// Objects that this run made.
     pub fn created(&self) -> Vec<InventoryItem> {
         self.applied
-            .iter()
+            .values()
             .filter(|a| a.done == Done::Created)
             .filter_map(|a| {
                 let desired = self.wanted.find(&a.id)?;
@@ -550,14 +613,22 @@ fn draft_of(step: &Step) -> Draft {
 }
 
 fn failure(id: &ObjectId, error: &StepError) -> Finding {
-    Finding::error("not-applied", Class::Cluster, format!("{id} not applied: {error}"))
-        .help("Run it again, or go back with: consign rollback")
+    Finding::error(
+        "not-applied",
+        Class::Cluster,
+        format!("{id} not applied: {error}"),
+    )
+    .help("Run it again, or go back with: consign rollback")
 }
 
 fn refusal(error: &ApiError) -> Stop {
     Stop::Refused(vec![
-        Finding::error("cluster-lost", Class::Cluster, format!("The cluster does not answer: {error}"))
-            .help("See: kubectl cluster-info"),
+        Finding::error(
+            "cluster-lost",
+            Class::Cluster,
+            format!("The cluster does not answer: {error}"),
+        )
+        .help("See: kubectl cluster-info"),
     ])
 }
 
