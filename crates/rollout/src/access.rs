@@ -125,8 +125,16 @@ mod tests {
 
     #[test]
     fn what_lacks_is_told_once_for_each_resource() {
-        let set = [wanted("patch", ""), wanted("create", ""), wanted("create", "x")].into();
+        let set = [
+            wanted("patch", ""),
+            wanted("create", ""),
+            wanted("create", "x"),
+        ]
+        .into();
         let told: Vec<String> = lacking(&set).iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["Not allowed to create, patch deployments.apps in namespace sh-a"]);
+        assert_eq!(
+            told,
+            ["Not allowed to create, patch deployments.apps in namespace sh-a"]
+        );
     }
 }

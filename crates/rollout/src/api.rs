@@ -440,16 +440,18 @@ fn refusal(call: &Call, status: StatusCode, body: &[u8]) -> Refusal {
             _ => format!("HTTP status {status}"),
         };
     }
-    let causes = parsed["details"]["causes"].as_array().map_or_else(Vec::new, |causes| {
-        causes
-            .iter()
-            .map(|cause| Cause {
-                reason: cause["reason"].as_str().unwrap_or_default().to_owned(),
-                field: cause["field"].as_str().unwrap_or_default().to_owned(),
-                message: words(&cause["message"]),
-            })
-            .collect()
-    });
+    let causes = parsed["details"]["causes"]
+        .as_array()
+        .map_or_else(Vec::new, |causes| {
+            causes
+                .iter()
+                .map(|cause| Cause {
+                    reason: cause["reason"].as_str().unwrap_or_default().to_owned(),
+                    field: cause["field"].as_str().unwrap_or_default().to_owned(),
+                    message: words(&cause["message"]),
+                })
+                .collect()
+        });
     Refusal {
         code: status.as_u16(),
         reason: parsed["reason"].as_str().unwrap_or_default().to_owned(),

@@ -120,7 +120,10 @@ pub async fn apply(api: &Api, resource: &Resource, step: &Step) -> Result<Applie
 }
 
 fn known_uid(step: &Step) -> String {
-    step.before.as_ref().map(|o| uid(o).to_owned()).unwrap_or_default()
+    step.before
+        .as_ref()
+        .map(|o| uid(o).to_owned())
+        .unwrap_or_default()
 }
 
 struct Writer<'a> {
@@ -165,7 +168,11 @@ impl Writer<'_> {
         let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
         match self.api.settle(&call, done).await {
             Ok(Some(object)) => Ok(uid(&object).to_owned()),
-            Ok(None) => Ok(self.get().await?.map(|o| uid(&o).to_owned()).unwrap_or_default()),
+            Ok(None) => Ok(self
+                .get()
+                .await?
+                .map(|o| uid(&o).to_owned())
+                .unwrap_or_default()),
             // Made by an attempt whose answer was lost, or by someone else.
             Err(e) if e.is_conflict() => match self.get().await? {
                 Some(object) if self.is_done(&object) => Ok(uid(&object).to_owned()),
@@ -232,9 +239,10 @@ impl Writer<'_> {
         // The number is the one that is there, whoever set it.
         let call = Call::apply(self.target(HANDOVER, "&force=true"), &body);
         let done = || async {
-            Ok(self.get().await?.is_some_and(|o| {
-                fields::owners(&o, &["f:spec", "f:replicas"]).contains(&HANDOVER)
-            }))
+            Ok(self
+                .get()
+                .await?
+                .is_some_and(|o| fields::owners(&o, &["f:spec", "f:replicas"]).contains(&HANDOVER)))
         };
         let answer = self.api.settle(&call, done).await?;
         self.or_get(answer).await
@@ -251,7 +259,10 @@ impl Writer<'_> {
             ]);
             let call = Call::json_patch(format!("{}?fieldManager={MANAGER}", self.path), &patch);
             let done = || async {
-                Ok(self.get().await?.is_some_and(|o| !fields::has_client_side(&o)))
+                Ok(self
+                    .get()
+                    .await?
+                    .is_some_and(|o| !fields::has_client_side(&o)))
             };
             match self.api.settle(&call, done).await {
                 Ok(answer) => return self.or_get(answer).await,
@@ -309,7 +320,10 @@ pub async fn remove(
         }
     };
     let gone = || async { Ok::<_, ApiError>(look().await?.is_none_or(|o| uid(&o) != object_uid)) };
-    match api.settle(&Call::delete(path.as_str(), &options), gone).await {
+    match api
+        .settle(&Call::delete(path.as_str(), &options), gone)
+        .await
+    {
         // What goes at once is answered with a status, all else with itself.
         Ok(Some(answer)) if answer["kind"] == "Status" => return Ok(Removed::Gone),
         Ok(_) => {}

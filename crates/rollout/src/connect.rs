@@ -94,12 +94,10 @@ async fn configuration(asked: Option<&str>) -> Result<(Config, String), Finding>
             .help("Name it with KUBECONFIG, or see: kubectl config view"));
         }
     };
-    let Some(context) = asked.map(str::to_owned).or_else(|| {
-        kubeconfig
-            .current_context
-            .clone()
-            .filter(|c| !c.is_empty())
-    }) else {
+    let Some(context) = asked
+        .map(str::to_owned)
+        .or_else(|| kubeconfig.current_context.clone().filter(|c| !c.is_empty()))
+    else {
         return Err(Finding::error(
             "context-missing",
             Class::Cluster,
@@ -114,7 +112,11 @@ async fn configuration(asked: Option<&str>) -> Result<(Config, String), Finding>
             Class::Cluster,
             format!(
                 "The kubeconfig has no context {context:?}; it has {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
             ),
         )
         .help("Name one of them with --context"));
@@ -141,7 +143,11 @@ fn settled(mut config: Config) -> Config {
 fn told(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(e) => match e.location() {
-            Some(at) => format!("it is not valid YAML at line {}, column {}", at.line(), at.column()),
+            Some(at) => format!(
+                "it is not valid YAML at line {}, column {}",
+                at.line(),
+                at.column()
+            ),
             None => "it is not valid YAML".to_owned(),
         },
         KubeconfigError::ReadConfig(source, path) => format!("{}: {source}", path.display()),

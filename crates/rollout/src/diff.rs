@@ -164,8 +164,12 @@ mod tests {
     #[test]
     fn secret_values_differ_without_being_told() {
         let secret = |value: &str| json!({"kind": "Secret", "data": {"k": value}});
-        let env = |value: &str| json!({"kind": "Pod", "env": [{"name": "API_TOKEN", "value": value}]});
-        for (before, after) in [(secret("canary1"), secret("canary2")), (env("canary1"), env("canary2"))] {
+        let env =
+            |value: &str| json!({"kind": "Pod", "env": [{"name": "API_TOKEN", "value": value}]});
+        for (before, after) in [
+            (secret("canary1"), secret("canary2")),
+            (env("canary1"), env("canary2")),
+        ] {
             let found = changes(&before, &after);
             assert_eq!(found.len(), 1);
             assert!(!format!("{found:?}").contains("canary"));

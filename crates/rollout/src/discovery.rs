@@ -83,7 +83,8 @@ impl Discovery {
         for document in [core, rest] {
             if text(&document, "/kind") != "APIGroupDiscoveryList" {
                 return Err(ApiError::Nonsense(
-                    "it does not speak aggregated discovery (Kubernetes 1.30 or newer does)".to_owned(),
+                    "it does not speak aggregated discovery (Kubernetes 1.30 or newer does)"
+                        .to_owned(),
                 ));
             }
             found.add(&document);
@@ -146,11 +147,17 @@ mod tests {
         found.add(&json!({"items": [{"metadata": {"name": "rbac.authorization.k8s.io"}, "versions": [
             {"version": "v1", "resources": [{"resource": "roles", "scope": "Namespaced", "verbs": ["get"],
                 "responseKind": {"kind": "Role"}}]}]}]}));
-        let role = found.find(&Gvk::new("rbac.authorization.k8s.io/v1", "Role")).unwrap();
+        let role = found
+            .find(&Gvk::new("rbac.authorization.k8s.io/v1", "Role"))
+            .unwrap();
         assert_eq!(
             role.path("sh-a", "a/../b%"),
             "/apis/rbac.authorization.k8s.io/v1/namespaces/sh-a/roles/a%2F..%2Fb%25"
         );
-        assert!(found.find(&Gvk::new("rbac.authorization.k8s.io/v2", "Role")).is_none());
+        assert!(
+            found
+                .find(&Gvk::new("rbac.authorization.k8s.io/v2", "Role"))
+                .is_none()
+        );
     }
 }

@@ -143,16 +143,16 @@ fn draft(at: usize, desired: &Desired, live: &Live, choices: &Choices, place: &P
     if draft.adoption.is_none() && place.is_own && fields::has_client_side(object) {
         draft.adoption = Some(Adoption::ClientSide);
     }
-    if place.is_scaled
-        && let Some(spec) = draft.body.get_mut("spec").and_then(Value::as_object_mut)
-        && spec.remove("replicas").is_some()
-    {
+    if place.is_scaled {
+        if let Some(spec) = draft.body.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("replicas");
+        }
         let owners = fields::owners(object, &["f:spec", "f:replicas"]);
-        // With no other owner the field would fall back to its default.
-        if owners
+        // When its only owner lets go of it the field falls back to its default.
+        let only_ours = owners
             .iter()
-            .all(|o| [fields::MANAGER, fields::CLIENT_SIDE_APPLY].contains(o))
-        {
+            .all(|o| [fields::MANAGER, fields::CLIENT_SIDE_APPLY].contains(o));
+        if only_ours && !owners.is_empty() {
             draft.handover = object.pointer("/spec/replicas").and_then(Value::as_i64);
         }
     }

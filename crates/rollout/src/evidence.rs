@@ -55,7 +55,10 @@ async fn log(api: &Api, namespace: &str, pod: &str, container: &str) -> Vec<Stri
         "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines={LINES}&limitBytes={LOG_MAX}"
     );
     // The container that runs now may not have said anything yet.
-    let mut text = api.text(format!("{base}&previous=true")).await.unwrap_or_default();
+    let mut text = api
+        .text(format!("{base}&previous=true"))
+        .await
+        .unwrap_or_default();
     if text.trim().is_empty() {
         text = api.text(base).await.unwrap_or_default();
     }

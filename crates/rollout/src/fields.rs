@@ -71,7 +71,9 @@ pub fn entries(object: &Value) -> impl Iterator<Item = Entry<'_>> {
 /// The fields that we applied, if we did.
 pub fn ours(object: &Value) -> Option<&Value> {
     entries(object)
-        .find(|e| e.manager == MANAGER && e.operation == Operation::Apply && e.subresource.is_empty())
+        .find(|e| {
+            e.manager == MANAGER && e.operation == Operation::Apply && e.subresource.is_empty()
+        })
         .map(|e| e.fields)
 }
 
@@ -92,8 +94,7 @@ pub fn only_client_side(object: &Value) -> bool {
 
 /// Whether plain `kubectl apply` owns fields of it.
 pub fn has_client_side(object: &Value) -> bool {
-    entries(object)
-        .any(|e| e.manager == CLIENT_SIDE_APPLY && e.operation == Operation::Update)
+    entries(object).any(|e| e.manager == CLIENT_SIDE_APPLY && e.operation == Operation::Update)
 }
 
 /// The managers of an object but ours and the controllers, each once, in the
@@ -137,7 +138,11 @@ pub fn migrated(object: &Value) -> Value {
     let is = |entry: &Value, manager: &str, operation: &str| {
         entry.get("manager").and_then(Value::as_str) == Some(manager)
             && entry.get("operation").and_then(Value::as_str) == Some(operation)
-            && entry.get("subresource").and_then(Value::as_str).unwrap_or_default().is_empty()
+            && entry
+                .get("subresource")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .is_empty()
     };
     let mut ours = Value::Object(serde_json::Map::new());
     let mut like = None;
@@ -164,14 +169,19 @@ pub fn migrated(object: &Value) -> Value {
 /// What an object holds in these fields, and nothing else: two projections
 /// that are equal differ in what others own at most.
 pub fn project(object: &Value, fields: &Value) -> Value {
-    let Some(owned) = fields.as_object().filter(|owned| owned.keys().any(|key| key != ".")) else {
+    let Some(owned) = fields
+        .as_object()
+        .filter(|owned| owned.keys().any(|key| key != "."))
+    else {
         return object.clone();
     };
     let mut out = serde_json::Map::new();
     for (step, below) in owned {
         let found = if let Some(name) = step.strip_prefix("f:") {
             object.get(name)
-        } else if let Some(Ok(Value::Object(keys))) = step.strip_prefix("k:").map(serde_json::from_str) {
+        } else if let Some(Ok(Value::Object(keys))) =
+            step.strip_prefix("k:").map(serde_json::from_str)
+        {
             object.as_array().and_then(|items| {
                 items
                     .iter()
@@ -184,7 +194,10 @@ pub fn project(object: &Value, fields: &Value) -> Value {
         } else {
             continue;
         };
-        out.insert(step.clone(), found.map_or(Value::Null, |found| project(found, below)));
+        out.insert(
+            step.clone(),
+            found.map_or(Value::Null, |found| project(found, below)),
+        );
     }
     Value::Object(out)
 }
@@ -262,6 +275,9 @@ mod tests {
             entries[1]["fieldsV1"],
             json!({"f:data": {".": {}, "f:old": {}, "f:both": {}, "f:new": {}}})
         );
-        assert_eq!((&entries[1]["manager"], &entries[1]["operation"]), (&json!(MANAGER), &json!("Apply")));
+        assert_eq!(
+            (&entries[1]["manager"], &entries[1]["operation"]),
+            (&json!(MANAGER), &json!("Apply"))
+        );
     }
 }

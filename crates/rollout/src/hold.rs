@@ -99,7 +99,11 @@ fn path(client: &ClientName, namespace: &str) -> String {
 }
 
 /// Reads a client's Lease; `None` where there is none.
-pub async fn look(api: &Api, client: &ClientName, namespace: &str) -> Result<Option<Value>, ApiError> {
+pub async fn look(
+    api: &Api,
+    client: &ClientName,
+    namespace: &str,
+) -> Result<Option<Value>, ApiError> {
     match api.send(&Call::get(path(client, namespace))).await {
         Ok(lease) => Ok(Some(lease)),
         Err(e) if e.is_missing() => Ok(None),
@@ -135,7 +139,10 @@ impl Hold {
                         Standing::Held { by, age } => return Err(HoldError::Held { by, age }),
                         Standing::Overdue { by, .. } => {
                             let theirs = ttl_of(lease).unwrap_or(ttl);
-                            tell(Taking::Watching { by: &by, for_: theirs });
+                            tell(Taking::Watching {
+                                by: &by,
+                                for_: theirs,
+                            });
                             match watch(api, client, namespace, lease, theirs, stop).await? {
                                 Watched::Abandoned => {}
                                 Watched::Renewed => return Err(HoldError::Held { by, age: 0 }),
@@ -164,7 +171,14 @@ impl Hold {
         ))
     }
 
-    fn begin(api: &Api, path: String, lease: Value, me: &Holder, ttl: Duration, began: Moment) -> Self {
+    fn begin(
+        api: &Api,
+        path: String,
+        lease: Value,
+        me: &Holder,
+        ttl: Duration,
+        began: Moment,
+    ) -> Self {
         let fence = Arc::new(Fence::at(began.after(ttl - ttl / MARGIN)));
         let lease = Arc::new(Mutex::new(lease));
         let renewing = tokio::spawn(renew(
@@ -196,7 +210,11 @@ impl Hold {
             return;
         }
         self.fence.fall();
-        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut lease = self
+            .lease
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let holder = text(&lease, "/spec/holderIdentity").to_owned();
         for _ in 0..ATTEMPTS {
             lease["spec"]["holderIdentity"] = Value::from("");
@@ -250,7 +268,9 @@ async fn watch(
         }
         match look(api, client, namespace).await? {
             Some(now) if resource_version(&now) == resource_version(lease) => {}
-            Some(now) if text(&now, "/spec/holderIdentity") == text(lease, "/spec/holderIdentity") => {
+            Some(now)
+                if text(&now, "/spec/holderIdentity") == text(lease, "/spec/holderIdentity") =>
+            {
                 return Ok(Watched::Renewed);
             }
             _ => return Ok(Watched::Other),

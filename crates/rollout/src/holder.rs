@@ -48,9 +48,19 @@ impl fmt::Display for Holder {
 fn word(text: &str) -> String {
     let word: String = text
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
-    if word.is_empty() { "_".to_owned() } else { word }
+    if word.is_empty() {
+        "_".to_owned()
+    } else {
+        word
+    }
 }
 
 impl FromStr for Holder {
@@ -58,7 +68,18 @@ impl FromStr for Holder {
 
     fn from_str(line: &str) -> Result<Self, ()> {
         let words: Vec<&str> = line.split(' ').collect();
-        let [who, "pid", pid, "started", started, "boot", boot, "pids", pids] = words[..] else {
+        let [
+            who,
+            "pid",
+            pid,
+            "started",
+            started,
+            "boot",
+            boot,
+            "pids",
+            pids,
+        ] = words[..]
+        else {
             return Err(());
         };
         let (user, host) = who.split_once('@').ok_or(())?;
@@ -76,7 +97,8 @@ impl FromStr for Holder {
 impl Holder {
     /// Whether the other one would see the same pids as this process.
     pub fn shares_processes_with(&self, other: &Self) -> bool {
-        word(&self.boot) == word(&other.boot) && word(&self.pid_namespace) == word(&other.pid_namespace)
+        word(&self.boot) == word(&other.boot)
+            && word(&self.pid_namespace) == word(&other.pid_namespace)
     }
 }
 
@@ -136,7 +158,10 @@ pub fn standing(
     // A renewal that lies ahead of this clock is one all the same, unless the
     // clocks are so far apart that they say nothing.
     if (-ttl..=ttl).contains(&age) {
-        Standing::Held { by, age: age.max(0) }
+        Standing::Held {
+            by,
+            age: age.max(0),
+        }
     } else {
         Standing::Overdue { by, age }
     }
@@ -174,15 +199,49 @@ mod tests {
     #[test]
     fn a_lease_stands_as_its_times_and_processes_say() {
         let now = Timestamp::from_second(1_000).unwrap();
-        let other = Holder { boot: "c".into(), ..me() }.to_string();
+        let other = Holder {
+            boot: "c".into(),
+            ..me()
+        }
+        .to_string();
         let judge = |lease: &Value, dead: bool| standing(lease, &me(), now, |_| dead);
         assert_eq!(judge(&lease("", 999), false), Standing::Free);
-        assert_eq!(judge(&lease(&other, 990), true), Standing::Held { by: other.clone(), age: 10 });
-        assert_eq!(judge(&lease(&other, 1_050), true), Standing::Held { by: other.clone(), age: 0 });
-        assert_eq!(judge(&lease(&other, 2_000), true), Standing::Overdue { by: other.clone(), age: -1_000 });
-        assert_eq!(judge(&lease(&other, 900), true), Standing::Overdue { by: other.clone(), age: 100 });
+        assert_eq!(
+            judge(&lease(&other, 990), true),
+            Standing::Held {
+                by: other.clone(),
+                age: 10
+            }
+        );
+        assert_eq!(
+            judge(&lease(&other, 1_050), true),
+            Standing::Held {
+                by: other.clone(),
+                age: 0
+            }
+        );
+        assert_eq!(
+            judge(&lease(&other, 2_000), true),
+            Standing::Overdue {
+                by: other.clone(),
+                age: -1_000
+            }
+        );
+        assert_eq!(
+            judge(&lease(&other, 900), true),
+            Standing::Overdue {
+                by: other.clone(),
+                age: 100
+            }
+        );
         let mine = me().to_string();
-        assert_eq!(judge(&lease(&mine, 990), true), Standing::Orphaned { by: mine.clone() });
-        assert_eq!(judge(&lease(&mine, 990), false), Standing::Held { by: mine, age: 10 });
+        assert_eq!(
+            judge(&lease(&mine, 990), true),
+            Standing::Orphaned { by: mine.clone() }
+        );
+        assert_eq!(
+            judge(&lease(&mine, 990), false),
+            Standing::Held { by: mine, age: 10 }
+        );
     }
 }

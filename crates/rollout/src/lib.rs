@@ -49,8 +49,8 @@ pub mod overview;
 
 pub mod apply;
 pub mod evidence;
-pub mod wait;
 pub mod read;
+pub mod wait;
 
 pub mod event;
 

@@ -68,9 +68,7 @@ impl Live {
 
     /// The newest record, if its run was cut off.
     pub fn interrupted(&self) -> Option<&Record> {
-        self.records
-            .last()
-            .filter(|r| r.document.outcome.is_open())
+        self.records.last().filter(|r| r.document.outcome.is_open())
     }
 
     /// The number of the newest record, else 0.

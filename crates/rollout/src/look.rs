@@ -105,7 +105,10 @@ pub fn named(list: &Value, resource: &Resource) -> Vec<Value> {
 
 fn name_kind(mut object: Value, resource: &Resource) -> Value {
     if let Some(map) = object.as_object_mut() {
-        map.insert("apiVersion".to_owned(), Value::from(resource.gvk.api_version()));
+        map.insert(
+            "apiVersion".to_owned(),
+            Value::from(resource.gvk.api_version()),
+        );
         map.insert("kind".to_owned(), Value::from(resource.gvk.kind.clone()));
     }
     object

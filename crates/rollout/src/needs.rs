@@ -14,10 +14,26 @@ use package::secret_refs::{self, Need, Reader, SecretNeed};
 /// Source: the custom resources of External Secrets, the Vault Secrets
 /// Operator, Sealed Secrets and cert-manager.
 const MAKERS: [(&str, &str, &[&str]); 5] = [
-    ("external-secrets.io", "ExternalSecret", &["spec", "target", "name"]),
-    ("secrets.hashicorp.com", "VaultStaticSecret", &["spec", "destination", "name"]),
-    ("secrets.hashicorp.com", "VaultDynamicSecret", &["spec", "destination", "name"]),
-    ("bitnami.com", "SealedSecret", &["spec", "template", "metadata", "name"]),
+    (
+        "external-secrets.io",
+        "ExternalSecret",
+        &["spec", "target", "name"],
+    ),
+    (
+        "secrets.hashicorp.com",
+        "VaultStaticSecret",
+        &["spec", "destination", "name"],
+    ),
+    (
+        "secrets.hashicorp.com",
+        "VaultDynamicSecret",
+        &["spec", "destination", "name"],
+    ),
+    (
+        "bitnami.com",
+        "SealedSecret",
+        &["spec", "template", "metadata", "name"],
+    ),
     ("cert-manager.io", "Certificate", &["spec", "secretName"]),
 ];
 
@@ -32,7 +48,11 @@ pub fn secrets(objects: &[Object]) -> BTreeMap<String, SecretNeed> {
         }
         for (group, kind, path) in MAKERS {
             if gvk.group == group && gvk.kind == kind {
-                let named = object.node.at_path(path).and_then(|n| n.as_str());
+                let named = object
+                    .node
+                    .at_path(path)
+                    .and_then(|n| n.as_str())
+                    .filter(|n| !n.is_empty());
                 needs.remove(named.unwrap_or(object.name()));
             }
         }
@@ -54,7 +74,11 @@ pub enum Found {
 /// What lacks: pods stop without it, so it is an error; for Ingresses and
 /// image pulls it is a warning, because others may bring those Secrets or do
 /// without.
-pub fn lacking(needs: &BTreeMap<String, SecretNeed>, found: &BTreeMap<String, Found>, skip: Skip) -> Vec<Finding> {
+pub fn lacking(
+    needs: &BTreeMap<String, SecretNeed>,
+    found: &BTreeMap<String, Found>,
+    skip: Skip,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, need) in needs {
         let make = |why: String, required: bool| {
@@ -75,7 +99,10 @@ pub fn lacking(needs: &BTreeMap<String, SecretNeed>, found: &BTreeMap<String, Fo
             )),
             Some(Found::Missing) => {
                 if need.need() == Need::Required {
-                    findings.push(make(format!("Secret {name} does not exist{}", for_whom(need)), true));
+                    findings.push(make(
+                        format!("Secret {name} does not exist{}", for_whom(need)),
+                        true,
+                    ));
                 }
             }
             Some(Found::Keys(keys)) => {

@@ -98,7 +98,11 @@ pub fn resource_version(object: &Value) -> &str {
 
 /// An annotation.
 pub fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("annotations")?.get(name)?.as_str()
+    object
+        .get("metadata")?
+        .get("annotations")?
+        .get(name)?
+        .as_str()
 }
 
 /// A label.

@@ -6,6 +6,7 @@ mod present;
 
 use std::collections::BTreeSet;
 
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use model::finding::{Class, Finding, Severity};
 use model::name::{ClientName, Namespace};
@@ -19,7 +20,11 @@ use crate::record::{Heading, LABEL_CLIENT, Outcome, Record, RecordError};
 use crate::records;
 
 pub use drift::Drift;
-pub use present::{Health, Identity, Looker, ObjectState, Progress, Release};
+pub use present::{Asked, Health, Identity, Looker, ObjectState, Present, Progress, Release};
+
+/// How many clients are looked at side by side: enough for the connection's
+/// slots, few enough that their objects do not pile up.
+const AT_ONCE: usize = 8;
 
 /// Lists without what the objects hold.
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -59,8 +64,14 @@ impl Entry {
 }
 
 /// Every record of a client, newest first.
-pub async fn history(api: &Api, client: &ClientName, namespace: &Namespace) -> Result<Vec<Entry>, ApiError> {
-    let target = format!("/api/v1/namespaces/{namespace}/configmaps?labelSelector={LABEL_CLIENT}%3D{client}");
+pub async fn history(
+    api: &Api,
+    client: &ClientName,
+    namespace: &Namespace,
+) -> Result<Vec<Entry>, ApiError> {
+    let target = format!(
+        "/api/v1/namespaces/{namespace}/configmaps?labelSelector={LABEL_CLIENT}%3D{client}"
+    );
     let list = api.send(&Call::get(target)).await?;
     let mut found: Vec<Entry> = items(&list, "/items")
         .iter()
@@ -105,6 +116,28 @@ pub enum Run<'a> {
     Open,
 }
 
+/// Reads of many clients what their records and Leases say, in their order.
+pub async fn pasts(
+    api: &Api,
+    clients: &[(ClientName, Namespace)],
+    me: &Holder,
+) -> Vec<Result<Past, Vec<Finding>>> {
+    stream::iter(clients)
+        .map(|(client, namespace)| Past::read(api, client, namespace, me))
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// Looks at the releases of many clients, in their order.
+pub async fn presents(asked: &[Asked<'_>]) -> Vec<Present> {
+    stream::iter(asked)
+        .map(Asked::look)
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
 impl Past {
     /// Reads it.
     pub async fn read(
@@ -135,7 +168,12 @@ impl Past {
         match hold::look(api, client, space).await {
             Ok(None) => past.lease = Some(holder::Standing::Free),
             Ok(Some(lease)) => {
-                past.lease = Some(holder::standing(&lease, me, Timestamp::now(), processes::is_gone));
+                past.lease = Some(holder::standing(
+                    &lease,
+                    me,
+                    Timestamp::now(),
+                    processes::is_gone,
+                ));
             }
             Err(e) => past.warnings.push(unread("the Lease", &e.to_string())),
         }
@@ -144,7 +182,9 @@ impl Past {
 
     /// The record of what serves now.
     pub fn active(&self) -> Option<&Record> {
-        self.records.iter().rfind(|r| r.document.outcome == Outcome::Active)
+        self.records
+            .iter()
+            .rfind(|r| r.document.outcome == Outcome::Active)
     }
 
     /// The newest record, if it can be read.
@@ -173,7 +213,11 @@ fn lowered(finding: &Finding) -> Finding {
 }
 
 fn unread(what: &str, why: &str) -> Finding {
-    Finding::warning("status-unread", Class::Cluster, format!("{what} not read: {why}"))
+    Finding::warning(
+        "status-unread",
+        Class::Cluster,
+        format!("{what} not read: {why}"),
+    )
 }
 
 #[cfg(test)]
@@ -205,7 +249,10 @@ mod tests {
             age: 3,
         };
         let running = [(1, Outcome::Active), (2, Outcome::Running)];
-        assert_eq!(past(&running, held).run(), Some(Run::Underway { by: &by, age: 3 }));
+        assert_eq!(
+            past(&running, held).run(),
+            Some(Run::Underway { by: &by, age: 3 })
+        );
         for lease in [
             Standing::Free,
             Standing::Orphaned { by: by.clone() },

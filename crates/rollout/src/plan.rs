@@ -321,11 +321,15 @@ fn replaced(
 ) -> Result<Step, Vec<Finding>> {
     let id = desired.id.clone();
     let finished = id.is("batch", "Job")
-        && crate::object::items(live, "/status/conditions").iter().any(|c| {
-            c["status"] == "True" && (c["type"] == "Complete" || c["type"] == "Failed")
-        });
+        && crate::object::items(live, "/status/conditions")
+            .iter()
+            .any(|c| c["status"] == "True" && (c["type"] == "Complete" || c["type"] == "Failed"));
     let fields: Vec<&str> = refusal.causes().iter().map(|c| c.field.as_str()).collect();
-    let fields = if fields.is_empty() { "a field".to_owned() } else { fields.join(", ") };
+    let fields = if fields.is_empty() {
+        "a field".to_owned()
+    } else {
+        fields.join(", ")
+    };
     if finished || desired.asks.replace == Replace::OnChange {
         return Ok(Step {
             wanted: draft.wanted,
@@ -341,7 +345,11 @@ fn replaced(
             expected: None,
         });
     }
-    let running = if id.is("batch", "Job") { ", and the Job still runs" } else { "" };
+    let running = if id.is("batch", "Job") {
+        ", and the Job still runs"
+    } else {
+        ""
+    };
     Err(vec![
         Finding::error(
             "field-immutable",
@@ -484,7 +492,12 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut leaving: Vec<(&InventoryItem, ObjectId, &Value)> = Vec::new();
-    for item in live.records.iter().rev().flat_map(|r| &r.document.inventory) {
+    for item in live
+        .records
+        .iter()
+        .rev()
+        .flat_map(|r| &r.document.inventory)
+    {
         let id = item.id();
         if names.contains(&id) || !seen.insert(id.clone()) {
             continue;
@@ -510,7 +523,8 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
         .map(|((_, _, object), _)| uid(object))
         .collect();
     for ((item, id, object), stays) in leaving.iter().zip(stays) {
-        let named = || retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"));
+        let named =
+            || retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"));
         let stays = stays.or_else(named);
         found.push(Removal {
             item: (*item).clone(),

@@ -39,7 +39,13 @@ mod tests {
             pid_namespace: String::new(),
         };
         assert!(!is_gone(&me));
-        assert!(is_gone(&Holder { started: me.started + 1, ..me.clone() }));
-        assert!(is_gone(&Holder { pid: u32::MAX, ..me }));
+        assert!(is_gone(&Holder {
+            started: me.started + 1,
+            ..me.clone()
+        }));
+        assert!(is_gone(&Holder {
+            pid: u32::MAX,
+            ..me
+        }));
     }
 }

@@ -80,10 +80,7 @@ fn decimal_exponent(suffix: &str) -> Option<i32> {
         "E" => 18,
         _ => {
             let exponent = suffix.strip_prefix(['e', 'E'])?;
-            exponent
-                .parse()
-                .ok()
-                .filter(|e| (-9..=18).contains(e))?
+            exponent.parse().ok().filter(|e| (-9..=18).contains(e))?
         }
     })
 }
@@ -101,7 +98,13 @@ mod tests {
 
     #[test]
     fn forms_of_one_value() {
-        for (a, b) in [("0.5", "500m"), ("1.5Gi", "1536Mi"), ("2", "2.0"), ("-1", "-1000m"), ("1E", "1e18")] {
+        for (a, b) in [
+            ("0.5", "500m"),
+            ("1.5Gi", "1536Mi"),
+            ("2", "2.0"),
+            ("-1", "-1000m"),
+            ("1E", "1e18"),
+        ] {
             assert!(same(a, b), "{a} {b}");
         }
         assert!(!same("1M", "1Mi"));

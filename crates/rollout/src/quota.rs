@@ -8,6 +8,11 @@ use crate::draft::Draft;
 use crate::live::Live;
 
 /// What the package would exceed.
-pub fn exceeded(_quotas: &[Value], _wanted: &Wanted, _drafts: &[Draft], _live: &Live) -> Vec<Finding> {
+pub fn exceeded(
+    _quotas: &[Value],
+    _wanted: &Wanted,
+    _drafts: &[Draft],
+    _live: &Live,
+) -> Vec<Finding> {
     Vec::new()
 }

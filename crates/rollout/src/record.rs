@@ -43,6 +43,9 @@ const PLAIN_MAX: usize = 256 << 10;
 /// The largest document or package that is read, in bytes.
 const READ_MAX: u64 = 64 << 20;
 
+/// What a record of the script in a package names as its program.
+pub const SCRIPT: &str = "deploy.sh";
+
 /// Labels of a record.
 pub const LABEL_CLIENT: &str = "consign.dev/client";
 /// The version that the run was about.
@@ -306,7 +309,9 @@ impl Heading {
     pub fn read(client: &ClientName, config_map: &Value) -> Option<Self> {
         Some(Self {
             number: number(client, text(config_map, "/metadata/name"))?,
-            version: label(config_map, LABEL_VERSION).unwrap_or_default().to_owned(),
+            version: label(config_map, LABEL_VERSION)
+                .unwrap_or_default()
+                .to_owned(),
             outcome: label(config_map, LABEL_OUTCOME)
                 .and_then(|o| o.parse().ok())
                 .unwrap_or(Outcome::Unknown),
@@ -332,7 +337,9 @@ impl Record {
         let value: Value = serde_json::from_slice(&bytes).map_err(unreadable)?;
         let schema = value["schema"].as_u64().unwrap_or(0);
         if schema > u64::from(SCHEMA) {
-            return Err(RecordError::Newer(u32::try_from(schema).unwrap_or(u32::MAX)));
+            return Err(RecordError::Newer(
+                u32::try_from(schema).unwrap_or(u32::MAX),
+            ));
         }
         let mut document: Document = serde_json::from_value(value).map_err(unreadable)?;
         document.outcome = heading.outcome;
@@ -468,7 +475,10 @@ mod tests {
             assert!(map.to_string().len() < 1 << 20);
             let read = Record::read(&client, &map).unwrap();
             assert_eq!(read.document, record.document);
-            assert_eq!((read.number, read.bundle().unwrap()), (3, b"bytes".to_vec()));
+            assert_eq!(
+                (read.number, read.bundle().unwrap()),
+                (3, b"bytes".to_vec())
+            );
         }
     }
 
@@ -483,10 +493,23 @@ mod tests {
         };
         let mut map = record.print(&client, &"sh-acme".parse().unwrap());
         map["metadata"]["labels"][LABEL_OUTCOME] = Value::from("superseded");
-        assert_eq!(Record::read(&client, &map).unwrap().document.outcome, Outcome::Superseded);
-        for name in ["consign.acme.r0", "consign.acme.r01", "consign.acme-2.r1", "consign.acme.r", "other"] {
+        assert_eq!(
+            Record::read(&client, &map).unwrap().document.outcome,
+            Outcome::Superseded
+        );
+        for name in [
+            "consign.acme.r0",
+            "consign.acme.r01",
+            "consign.acme-2.r1",
+            "consign.acme.r",
+            "other",
+        ] {
             map["metadata"]["name"] = Value::from(name);
-            assert_eq!(Record::read(&client, &map).unwrap_err(), RecordError::Name, "{name}");
+            assert_eq!(
+                Record::read(&client, &map).unwrap_err(),
+                RecordError::Name,
+                "{name}"
+            );
         }
     }
 
@@ -495,8 +518,15 @@ mod tests {
         let map = json!({"metadata": {"name": "consign.acme.r2", "labels": {LABEL_OUTCOME: "active"}}, "data": {DOCUMENT:
             r#"{"schema":1,"client":"acme","version":"v1.0.0","digest":"sha256:00","commit":"","by":"ann","host":"h","tool":"deploy.sh","started":"2026-01-29T10:15:30Z","ended":null,"reason":"","outcome":"active","inventory":[{"apiVersion":"v1","kind":"Service","namespace":"sh-acme","name":"web","uid":"u"}],"secrets":[]}"#}});
         let record = Record::read(&"acme".parse().unwrap(), &map).unwrap();
-        assert_eq!(record.document.inventory[0].id().to_string(), "Service sh-acme/web");
-        let newer = json!({"metadata": {"name": "consign.acme.r2"}, "data": {DOCUMENT: r#"{"schema":2}"#}});
-        assert_eq!(Record::read(&"acme".parse().unwrap(), &newer).unwrap_err(), RecordError::Newer(2));
+        assert_eq!(
+            record.document.inventory[0].id().to_string(),
+            "Service sh-acme/web"
+        );
+        let newer =
+            json!({"metadata": {"name": "consign.acme.r2"}, "data": {DOCUMENT: r#"{"schema":2}"#}});
+        assert_eq!(
+            Record::read(&"acme".parse().unwrap(), &newer).unwrap_err(),
+            RecordError::Newer(2)
+        );
     }
 }

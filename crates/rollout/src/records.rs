@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::api::{Api, ApiError, CONNECTIONS, Call};
 use crate::fields::MANAGER;
 use crate::object::items;
-use crate::record::{self, Heading, KEPT, LABEL_CLIENT, LABEL_OUTCOME, Outcome, PACKAGES_KEPT, Record};
+use crate::record::{
+    self, Heading, KEPT, LABEL_CLIENT, LABEL_OUTCOME, Outcome, PACKAGES_KEPT, Record,
+};
 
 /// Lists without what the objects hold.
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -34,7 +36,10 @@ pub async fn headings(
     client: &ClientName,
     namespace: &str,
 ) -> Result<Vec<Heading>, Vec<Finding>> {
-    let target = format!("{}?labelSelector={LABEL_CLIENT}%3D{client}", collection(namespace));
+    let target = format!(
+        "{}?labelSelector={LABEL_CLIENT}%3D{client}",
+        collection(namespace)
+    );
     let list = api
         .send(&Call::get(target).accept(METADATA_ONLY))
         .await
@@ -91,7 +96,9 @@ pub async fn several(
 }
 
 /// The records that tell what is there: the newest active one and all after
-/// it; all of them when none is active.
+/// it; all of them when none is active. deploy.sh removes nothing and does not
+/// know what there was before: where it made the active one, those before
+/// belong to it, back to one that consign made.
 pub async fn relevant(
     api: &Api,
     client: &ClientName,
@@ -100,10 +107,26 @@ pub async fn relevant(
 ) -> Result<Vec<Record>, Vec<Finding>> {
     let from = headings
         .iter()
-        .rfind(|h| h.outcome == Outcome::Active)
-        .map_or(0, |h| h.number);
-    let numbers: Vec<u64> = headings.iter().map(|h| h.number).filter(|n| *n >= from).collect();
-    several(api, client, namespace, &numbers).await
+        .rposition(|h| h.outcome == Outcome::Active)
+        .unwrap_or(0);
+    let (before, now) = headings.split_at(from);
+    let numbers: Vec<u64> = now.iter().map(|h| h.number).collect();
+    let mut records = several(api, client, namespace, &numbers).await?;
+    let mut before = before.iter().rev();
+    while records.first().is_some_and(leaves_open_what_was_before)
+        && let Some(heading) = before.next()
+    {
+        records.insert(0, one(api, client, namespace, heading.number).await?);
+    }
+    Ok(records)
+}
+
+/// Whether objects of releases before this one may be there that it does not
+/// name.
+fn leaves_open_what_was_before(record: &Record) -> bool {
+    let document = &record.document;
+    let is_settled = document.outcome.was_good() || document.outcome == Outcome::Removed;
+    document.tool == record::SCRIPT || !is_settled
 }
 
 /// Writes a new record. Another one of that number is somebody else's run.
@@ -118,10 +141,16 @@ pub async fn create(
         format!("{}?fieldManager={MANAGER}", collection(space)),
         &record.print(client, namespace),
     );
-    let path = format!("{}/{}", collection(space), record::name(client, record.number));
+    let path = format!(
+        "{}/{}",
+        collection(space),
+        record::name(client, record.number)
+    );
     let mine = || async {
         match api.send(&Call::get(path.as_str())).await {
-            Ok(map) => Ok(Record::read(client, &map).is_ok_and(|r| r.document.run == record.document.run)),
+            Ok(map) => {
+                Ok(Record::read(client, &map).is_ok_and(|r| r.document.run == record.document.run))
+            }
             Err(e) if e.is_missing() => Ok(false),
             Err(e) => Err(e),
         }
@@ -197,7 +226,11 @@ pub async fn trim(
         .collect();
     let needed = &good[good.len().saturating_sub(2)..];
     for heading in headings {
-        let path = format!("{}/{}", collection(namespace), record::name(client, heading.number));
+        let path = format!(
+            "{}/{}",
+            collection(namespace),
+            record::name(client, heading.number)
+        );
         if newest.saturating_sub(heading.number) >= KEPT && !needed.contains(&heading.number) {
             let call = Call::delete(path, &json!({}));
             let gone = || async { Ok(false) };

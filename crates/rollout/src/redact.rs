@@ -9,7 +9,14 @@ pub const LEFT_OUT: &str = "(left out)";
 ///
 /// Source of the rule: package format 1 (`deploy.sh`, state capture).
 const SECRET_WORDS: [&str; 8] = [
-    "PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "DSN", "CERT",
+    "PASS",
+    "SECRET",
+    "TOKEN",
+    "KEY",
+    "CREDENTIAL",
+    "AUTH",
+    "DSN",
+    "CERT",
 ];
 
 /// Whether a name speaks of a secret.
@@ -54,7 +61,10 @@ pub fn object(mut object: Value) -> Value {
     let is_secret = object["kind"] == "Secret";
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
             annotations.remove(crate::fields::LAST_APPLIED);
         }
     }
@@ -101,16 +111,22 @@ mod tests {
         let text = r#"Secret "db" is invalid: data[k]: Invalid value: "canary": too long"#;
         assert!(!message(text, true).contains("canary"));
         assert_eq!(message(text, false), text);
-        assert!(!message("Secret is invalid: data[k]: Invalid value: canary", true).contains("canary"));
+        assert!(
+            !message("Secret is invalid: data[k]: Invalid value: canary", true).contains("canary")
+        );
         assert!(!message(r#"unclosed "canary"#, true).contains("canary"));
     }
 
     #[test]
     fn objects_lose_what_may_be_secret() {
-        let secret = object(json!({"kind": "Secret", "data": {"k": "canary"}, "stringData": {"k": "canary"}}));
+        let secret = object(
+            json!({"kind": "Secret", "data": {"k": "canary"}, "stringData": {"k": "canary"}}),
+        );
         assert!(!secret.to_string().contains("canary"));
-        let pod = object(json!({"kind": "Pod", "metadata": {"annotations": {crate::fields::LAST_APPLIED: "canary"}, "managedFields": ["canary"]},
-            "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": "canary"}, {"name": "MODE", "value": "plain"}]}]}}));
+        let pod = object(
+            json!({"kind": "Pod", "metadata": {"annotations": {crate::fields::LAST_APPLIED: "canary"}, "managedFields": ["canary"]},
+            "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": "canary"}, {"name": "MODE", "value": "plain"}]}]}}),
+        );
         assert!(!pod.to_string().contains("canary") && pod.to_string().contains("plain"));
     }
 }

@@ -44,13 +44,22 @@ pub fn by(id: &ObjectId, revisions: &[Value], going: &BTreeSet<&str>) -> Option<
 fn names(spec: &Value, id: &ObjectId) -> bool {
     match id.kind.as_str() {
         "ServiceAccount" => {
-            spec["serviceAccountName"] == id.name.as_str() || spec["serviceAccount"] == id.name.as_str()
+            spec["serviceAccountName"] == id.name.as_str()
+                || spec["serviceAccount"] == id.name.as_str()
         }
         "PersistentVolumeClaim" => items(spec, "/volumes")
             .iter()
             .any(|v| v["persistentVolumeClaim"]["claimName"] == id.name.as_str()),
-        "Secret" => holds(spec, &["secretRef", "secretKeyRef", "secret", "imagePullSecrets"], &id.name),
-        _ => holds(spec, &["configMapRef", "configMapKeyRef", "configMap"], &id.name),
+        "Secret" => holds(
+            spec,
+            &["secretRef", "secretKeyRef", "secret", "imagePullSecrets"],
+            &id.name,
+        ),
+        _ => holds(
+            spec,
+            &["configMapRef", "configMapKeyRef", "configMap"],
+            &id.name,
+        ),
     }
 }
 
@@ -92,8 +101,18 @@ mod tests {
             name: name.into(),
         };
         let sets = [set];
-        for (kind, name) in [("ConfigMap", "env"), ("ConfigMap", "files"), ("ConfigMap", "more"), ("Secret", "tls"), ("ServiceAccount", "sa")] {
-            assert_eq!(by(&id(kind, name), &sets, &BTreeSet::new()).as_deref(), Some("ReplicaSet n/web-1"), "{name}");
+        for (kind, name) in [
+            ("ConfigMap", "env"),
+            ("ConfigMap", "files"),
+            ("ConfigMap", "more"),
+            ("Secret", "tls"),
+            ("ServiceAccount", "sa"),
+        ] {
+            assert_eq!(
+                by(&id(kind, name), &sets, &BTreeSet::new()).as_deref(),
+                Some("ReplicaSet n/web-1"),
+                "{name}"
+            );
             assert_eq!(by(&id(kind, name), &sets, &["d"].into()), None);
         }
         assert_eq!(by(&id("ConfigMap", "sa"), &sets, &BTreeSet::new()), None);

@@ -157,7 +157,10 @@ impl Undeploy<'_> {
         let space = self.namespace.as_str();
         if !self.plan.is_recorded() {
             tell(Event::Writing);
-            return self.delete_namespace(&self.connection.api, deadline, tell).await.map(|()| None);
+            return self
+                .delete_namespace(&self.connection.api, deadline, tell)
+                .await
+                .map(|()| None);
         }
         let hold = Hold::take(
             &self.connection.api,
@@ -227,7 +230,10 @@ impl Undeploy<'_> {
             // Its Lease is ours, so it is over.
             let _ = records::label(api, self.client, space, heading.number, Outcome::Unknown).await;
         }
-        let mut record = self.begin(api).await.map_err(|f| UndeployError::Refused(vec![f]))?;
+        let mut record = self
+            .begin(api)
+            .await
+            .map_err(|f| UndeployError::Refused(vec![f]))?;
         let leaving = Leaving {
             api,
             plan: self.plan,
@@ -248,19 +254,24 @@ impl Undeploy<'_> {
             }
             Err(removal::Stop::Asked(gone)) => {
                 "interrupted".clone_into(&mut record.document.reason);
-                let _ = self.end(api, &mut record, Outcome::Unknown, self.left(&gone)).await;
+                let _ = self
+                    .end(api, &mut record, Outcome::Unknown, self.left(&gone))
+                    .await;
                 return Err(UndeployError::Interrupted(self.progress(&gone)));
             }
             Err(removal::Stop::Failed { gone, why }) => {
                 record.document.reason = why.first().map(ToString::to_string).unwrap_or_default();
-                let _ = self.end(api, &mut record, Outcome::Failed, self.left(&gone)).await;
+                let _ = self
+                    .end(api, &mut record, Outcome::Failed, self.left(&gone))
+                    .await;
                 return Err(UndeployError::Incomplete(why));
             }
         };
         // First what was active, so that nothing counts as active that is
         // gone, whatever happens next.
         self.supersede(api, &headings).await?;
-        self.end(api, &mut record, Outcome::Removed, self.left(&gone)).await?;
+        self.end(api, &mut record, Outcome::Removed, self.left(&gone))
+            .await?;
         if let Err(e) = records::trim(api, self.client, space, &headings, record.number).await {
             tell(Event::Note(Finding::warning(
                 "records-not-updated",
@@ -268,7 +279,11 @@ impl Undeploy<'_> {
                 format!("Older release records not updated: {e}"),
             )));
         }
-        let staying = self.plan.staying.iter().filter(|_| self.plan.namespace.is_none());
+        let staying = self
+            .plan
+            .staying
+            .iter()
+            .filter(|_| self.plan.namespace.is_none());
         for staying in staying {
             tell(Event::Stays(&staying.item.id(), &staying.why));
         }
@@ -280,7 +295,8 @@ impl Undeploy<'_> {
     async fn begin(&self, api: &Api) -> Result<Record, Finding> {
         let plan = self.plan;
         let subject = plan.subject();
-        let of = |field: fn(&Document) -> &String| subject.map(|d| field(d).clone()).unwrap_or_default();
+        let of =
+            |field: fn(&Document) -> &String| subject.map(|d| field(d).clone()).unwrap_or_default();
         let mut record = Record {
             number: plan.newest + 1,
             uid: String::new(),
@@ -300,7 +316,11 @@ impl Undeploy<'_> {
                 reason: self.reason.to_owned(),
                 outcome: Outcome::Running,
                 skipped: Vec::new(),
-                run: format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond()),
+                run: format!(
+                    "{}-{}",
+                    std::process::id(),
+                    Timestamp::now().as_nanosecond()
+                ),
                 inventory: self.left(&[]),
                 secrets: Vec::new(),
             },
@@ -309,7 +329,11 @@ impl Undeploy<'_> {
         let map = records::create(api, self.client, self.namespace, &record)
             .await
             .map_err(|e| {
-                let class = if e.is_conflict() { Class::Conflict } else { Class::Cluster };
+                let class = if e.is_conflict() {
+                    Class::Conflict
+                } else {
+                    Class::Cluster
+                };
                 Finding::error(
                     "record-not-written",
                     class,
@@ -359,7 +383,9 @@ impl Undeploy<'_> {
     /// what has not gone.
     fn left(&self, gone: &[usize]) -> Vec<InventoryItem> {
         let going = self.plan.going.iter().enumerate();
-        let going = going.filter(|(at, _)| !gone.contains(at)).map(|(_, g)| g.item.clone());
+        let going = going
+            .filter(|(at, _)| !gone.contains(at))
+            .map(|(_, g)| g.item.clone());
         let staying = self.plan.staying.iter().filter(|s| s.claim == Claim::Ours);
         going
             .chain(staying.map(|s| InventoryItem {
@@ -379,10 +405,17 @@ impl Undeploy<'_> {
                 .filter(|(at, _)| gone.contains(at) == is_gone)
                 .map(|(_, going)| going.item.id().to_string())
                 .collect();
-            let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+            let list = if list.is_empty() {
+                "none".to_owned()
+            } else {
+                list.join(", ")
+            };
             Finding::info("progress", Class::Cluster, format!("{what}: {list}"))
         };
-        vec![line("Removed", true), line("Not removed, or not known", false)]
+        vec![
+            line("Removed", true),
+            line("Not removed, or not known", false),
+        ]
     }
 
     async fn delete_namespace(
@@ -408,11 +441,21 @@ impl Undeploy<'_> {
         };
         let failed = |why: String| {
             UndeployError::Incomplete(vec![
-                Finding::error("not-removed", Class::Cluster, format!("{id} not removed: {why}"))
-                    .help(format!("See: kubectl get namespace {} -o yaml", self.namespace)),
+                Finding::error(
+                    "not-removed",
+                    Class::Cluster,
+                    format!("{id} not removed: {why}"),
+                )
+                .help(format!(
+                    "See: kubectl get namespace {} -o yaml",
+                    self.namespace
+                )),
             ])
         };
-        let mut gone = one.delete("Background").await.map_err(|e| failed(e.to_string()))?;
+        let mut gone = one
+            .delete("Background")
+            .await
+            .map_err(|e| failed(e.to_string()))?;
         while !gone && self.waiting == Waiting::Serve {
             if tokio::time::Instant::now() >= deadline {
                 let why = format!("it is still there after {} s", self.timeout.as_secs());
@@ -426,7 +469,11 @@ impl Undeploy<'_> {
                 )]));
             }
             tokio::time::sleep(removal::LOOK).await;
-            gone = one.left().await.map_err(|e| failed(e.to_string()))?.is_none();
+            gone = one
+                .left()
+                .await
+                .map_err(|e| failed(e.to_string()))?
+                .is_none();
         }
         tell(Event::Removed(&id));
         Ok(())
@@ -451,7 +498,10 @@ fn now() -> String {
 
 /// The path of a Namespace, read by who may.
 async fn namespace(api: &Api, name: &Namespace) -> Result<Option<serde_json::Value>, ApiError> {
-    match api.send(&Call::get(format!("/api/v1/namespaces/{name}"))).await {
+    match api
+        .send(&Call::get(format!("/api/v1/namespaces/{name}")))
+        .await
+    {
         Ok(object) => Ok(Some(object)),
         Err(e) if e.is_missing() => Ok(None),
         Err(e) => Err(e),

@@ -178,7 +178,8 @@ impl Waiter<'_> {
             for desired in &workloads {
                 match snapshot.objects.get(&desired.id) {
                     None => not.push((desired.id.clone(), "it is not there".to_owned(), None)),
-                    Some(object) => match ready::serves(&snapshot.observed(object), &desired.value) {
+                    Some(object) => match ready::serves(&snapshot.observed(object), &desired.value)
+                    {
                         Ok(served) => pods += served.pods,
                         Err(e) => not.push((desired.id.clone(), e.why, e.manager)),
                     },
@@ -198,7 +199,10 @@ impl Waiter<'_> {
     }
 
     /// How each of these is now.
-    pub async fn states(&self, targets: &[&Desired]) -> Result<Vec<(ObjectId, Readiness)>, ApiError> {
+    pub async fn states(
+        &self,
+        targets: &[&Desired],
+    ) -> Result<Vec<(ObjectId, Readiness)>, ApiError> {
         let snapshot = self.look(targets).await?;
         Ok(targets
             .iter()
@@ -264,11 +268,23 @@ impl Waiter<'_> {
         }
         let needs: BTreeSet<Needs> = snapshot.objects.values().map(ready::needs).collect();
         let wants = |some: &[Needs]| some.iter().any(|need| needs.contains(need));
-        let pods = wants(&[Needs::Pods, Needs::ReplicaSetsAndPods, Needs::RevisionsAndPods]);
+        let pods = wants(&[
+            Needs::Pods,
+            Needs::ReplicaSetsAndPods,
+            Needs::RevisionsAndPods,
+        ]);
         let (sets, revisions, classes, pods) = tokio::try_join!(
             self.beside("apps/v1", "ReplicaSet", wants(&[Needs::ReplicaSetsAndPods])),
-            self.beside("apps/v1", "ControllerRevision", wants(&[Needs::RevisionsAndPods])),
-            self.beside("storage.k8s.io/v1", "StorageClass", wants(&[Needs::StorageClass])),
+            self.beside(
+                "apps/v1",
+                "ControllerRevision",
+                wants(&[Needs::RevisionsAndPods])
+            ),
+            self.beside(
+                "storage.k8s.io/v1",
+                "StorageClass",
+                wants(&[Needs::StorageClass])
+            ),
             self.beside("v1", "Pod", pods),
         )?;
         snapshot.replica_sets = sets;
@@ -288,7 +304,10 @@ impl Waiter<'_> {
             let namespaces: BTreeSet<&str> = ids.iter().map(|id| id.namespace.as_str()).collect();
             let names: BTreeSet<&ObjectId> = ids.into_iter().collect();
             for namespace in namespaces {
-                let list = self.api.send(&Call::get(resource.collection(namespace))).await?;
+                let list = self
+                    .api
+                    .send(&Call::get(resource.collection(namespace)))
+                    .await?;
                 found.extend(named(&list, resource).filter(|o| names.contains(&ObjectId::of(o))));
             }
             return Ok(found);
@@ -307,7 +326,12 @@ impl Waiter<'_> {
         Ok(found)
     }
 
-    async fn beside(&self, api_version: &str, kind: &str, wanted: bool) -> Result<Vec<Value>, ApiError> {
+    async fn beside(
+        &self,
+        api_version: &str,
+        kind: &str,
+        wanted: bool,
+    ) -> Result<Vec<Value>, ApiError> {
         let Some(resource) = self
             .discovery
             .find(&Gvk::new(api_version, kind))

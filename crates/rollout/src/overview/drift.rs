@@ -17,7 +17,10 @@ pub struct Drift {
 /// `difference` is what the package's object and this one differ in.
 pub fn of(object: &Value, difference: &Difference) -> Vec<Drift> {
     if fields::ours(object).is_none() {
-        let managers = fields::strangers(object).into_iter().map(str::to_owned).collect();
+        let managers = fields::strangers(object)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         return vec![Drift {
             field: String::new(),
             managers,
@@ -84,7 +87,10 @@ fn shown(step: &str) -> Option<String> {
         return Some(format!("[{value}]"));
     }
     let keys: Map<String, Value> = serde_json::from_str(step.strip_prefix("k:")?).ok()?;
-    let keys: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     Some(format!("[{}]", keys.join(",")))
 }
 
@@ -100,7 +106,10 @@ mod tests {
     fn drift(wanted: &Value, live: &Value) -> Vec<(String, Vec<String>)> {
         let none = Value::Null;
         let difference = fields::compare(wanted, live, fields::ours(live).unwrap_or(&none));
-        of(live, &difference).into_iter().map(|d| (d.field, d.managers)).collect()
+        of(live, &difference)
+            .into_iter()
+            .map(|d| (d.field, d.managers))
+            .collect()
     }
 
     #[test]
@@ -145,7 +154,10 @@ mod tests {
             "metadata": {"managedFields": [entry("helm", "Apply", &json!({"f:data": {"f:a": {}, "f:b": {}}}))]},
             "data": {"a": "1", "b": "2"},
         });
-        assert_eq!(drift(&wanted, &live), [(String::new(), vec!["helm".to_owned()])]);
+        assert_eq!(
+            drift(&wanted, &live),
+            [(String::new(), vec!["helm".to_owned()])]
+        );
     }
 
     #[test]

@@ -113,6 +113,42 @@ pub struct Release<'a> {
     pub wanted: Option<&'a Wanted>,
 }
 
+/// What is asked of a client.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// What is looked at with.
+    pub looker: Looker<'a>,
+    /// The release that serves.
+    pub active: Option<Release<'a>>,
+    /// The release whose run has not ended.
+    pub open: Option<Release<'a>>,
+}
+
+/// What there is of a client.
+#[derive(Debug, Default)]
+pub struct Present {
+    /// The objects of the release that serves.
+    pub objects: Vec<ObjectState>,
+    /// How far the run came that has not ended.
+    pub progress: Option<Progress>,
+    /// What could not be read.
+    pub warnings: Vec<Finding>,
+}
+
+impl Asked<'_> {
+    /// Looks.
+    pub(super) async fn look(&self) -> Present {
+        let mut present = Present::default();
+        if let Some(active) = &self.active {
+            (present.objects, present.warnings) = self.looker.objects(active).await;
+        }
+        if let Some(open) = &self.open {
+            present.progress = Some(self.looker.progress(open).await);
+        }
+        present
+    }
+}
+
 /// What is looked at with.
 #[derive(Debug, Clone, Copy)]
 pub struct Looker<'a> {
@@ -137,7 +173,7 @@ struct Beside {
 
 impl Looker<'_> {
     /// Every object of a release as it is now, and what could not be read.
-    pub async fn objects(&self, release: &Release<'_>) -> (Vec<ObjectState>, Vec<Finding>) {
+    async fn objects(&self, release: &Release<'_>) -> (Vec<ObjectState>, Vec<Finding>) {
         let wanted = names(release);
         let seen = look::look(self.api, self.discovery, &wanted).await;
         let (beside, scalers) = tokio::join!(self.beside(&seen), self.scalers(release));
@@ -155,14 +191,19 @@ impl Looker<'_> {
             .map(|(_, id)| {
                 let desired = release.wanted.and_then(|w| w.find(&id));
                 let object = seen.objects.get(&id);
-                let another = object.is_some_and(|o| uids.get(&id).is_some_and(|known| *known != uid(o)));
+                let another =
+                    object.is_some_and(|o| uids.get(&id).is_some_and(|known| *known != uid(o)));
                 ObjectState {
                     health: match (object, seen.unreadable.get(&id)) {
                         (_, Some(why)) => Health::Unread(why.clone()),
                         (None, None) => Health::Missing,
                         (Some(object), None) => self.health(object, desired, &beside),
                     },
-                    identity: if another { Identity::Another } else { Identity::Same },
+                    identity: if another {
+                        Identity::Another
+                    } else {
+                        Identity::Same
+                    },
                     drift: object.map_or_else(Vec::new, |object| drift_of(object, drafts.get(&id))),
                     id,
                 }
@@ -179,12 +220,13 @@ impl Looker<'_> {
     }
 
     /// How far a run came whose end is not known.
-    pub async fn progress(&self, release: &Release<'_>) -> Progress {
+    async fn progress(&self, release: &Release<'_>) -> Progress {
         let wanted = names(release);
         let seen = look::look(self.api, self.discovery, &wanted).await;
         let document = &release.record.document;
         let done = if document.act == Act::Undeploy {
-            let there = |id: &ObjectId| seen.objects.contains_key(id) || seen.unreadable.contains_key(id);
+            let there =
+                |id: &ObjectId| seen.objects.contains_key(id) || seen.unreadable.contains_key(id);
             wanted.iter().filter(|(_, id)| !there(id)).count()
         } else {
             let scalers = self.scalers(release).await;
@@ -232,7 +274,12 @@ impl Looker<'_> {
     }
 
     /// The package's objects beside what was found, at first look.
-    fn drafts(&self, release: &Release<'_>, seen: &Seen, scalers: &[Value]) -> BTreeMap<ObjectId, Draft> {
+    fn drafts(
+        &self,
+        release: &Release<'_>,
+        seen: &Seen,
+        scalers: &[Value],
+    ) -> BTreeMap<ObjectId, Draft> {
         let Some(wanted) = release.wanted else {
             return BTreeMap::new();
         };
@@ -257,11 +304,23 @@ impl Looker<'_> {
     async fn beside(&self, seen: &Seen) -> Beside {
         let needs: BTreeSet<Needs> = seen.objects.values().map(ready::needs).collect();
         let wants = |some: &[Needs]| some.iter().any(|need| needs.contains(need));
-        let pods = wants(&[Needs::Pods, Needs::ReplicaSetsAndPods, Needs::RevisionsAndPods]);
+        let pods = wants(&[
+            Needs::Pods,
+            Needs::ReplicaSetsAndPods,
+            Needs::RevisionsAndPods,
+        ]);
         let (replica_sets, revisions, classes, pods) = tokio::join!(
             self.list("apps/v1", "ReplicaSet", wants(&[Needs::ReplicaSetsAndPods])),
-            self.list("apps/v1", "ControllerRevision", wants(&[Needs::RevisionsAndPods])),
-            self.list("storage.k8s.io/v1", "StorageClass", wants(&[Needs::StorageClass])),
+            self.list(
+                "apps/v1",
+                "ControllerRevision",
+                wants(&[Needs::RevisionsAndPods])
+            ),
+            self.list(
+                "storage.k8s.io/v1",
+                "StorageClass",
+                wants(&[Needs::StorageClass])
+            ),
             self.list("v1", "Pod", pods),
         );
         Beside {
@@ -275,27 +334,37 @@ impl Looker<'_> {
     /// The autoscalers of the namespace, where the package is compared.
     async fn scalers(&self, release: &Release<'_>) -> Vec<Value> {
         let compared = release.wanted.is_some();
-        self.list("autoscaling/v2", "HorizontalPodAutoscaler", compared).await
+        self.list("autoscaling/v2", "HorizontalPodAutoscaler", compared)
+            .await
     }
 
     /// Objects of a kind, where they are wanted; what may not be read counts
     /// as not there, and judgement does without.
     async fn list(&self, api_version: &str, kind: &str, wanted: bool) -> Vec<Value> {
-        let Some(resource) = self.discovery.find(&Gvk::new(api_version, kind)).filter(|_| wanted) else {
+        let Some(resource) = self
+            .discovery
+            .find(&Gvk::new(api_version, kind))
+            .filter(|_| wanted)
+        else {
             return Vec::new();
         };
         let namespace = match resource.scope {
             Scope::Namespaced => self.namespace,
             Scope::Cluster => "",
         };
-        match self.api.send(&Call::get(resource.collection(namespace))).await {
+        match self
+            .api
+            .send(&Call::get(resource.collection(namespace)))
+            .await
+        {
             Ok(list) => look::named(&list, resource),
             Err(_) => Vec::new(),
         }
     }
 }
 
-/// What a release has: its package's objects, else its inventory.
+/// What a run is about: its package's objects, else its inventory. What an
+/// undeploy removes is in its inventory alone.
 fn names(release: &Release<'_>) -> Vec<(Gvk, ObjectId)> {
     let inventory = release
         .record
@@ -305,8 +374,12 @@ fn names(release: &Release<'_>) -> Vec<(Gvk, ObjectId)> {
         .filter(|item| item.held == Held::Wanted)
         .map(|item| (Gvk::new(&item.api_version, &item.kind), item.id()));
     match release.wanted {
-        Some(wanted) => wanted.objects.iter().map(|d| (d.gvk.clone(), d.id.clone())).collect(),
-        None => inventory.collect(),
+        Some(wanted) if release.record.document.act != Act::Undeploy => wanted
+            .objects
+            .iter()
+            .map(|d| (d.gvk.clone(), d.id.clone()))
+            .collect(),
+        _ => inventory.collect(),
     }
 }
 

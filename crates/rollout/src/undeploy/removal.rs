@@ -72,7 +72,11 @@ impl One<'_> {
             "preconditions": {"uid": self.uid},
         });
         let gone = || async { Ok(self.left().await?.is_none()) };
-        match self.api.settle(&Call::delete(self.path, &options), gone).await {
+        match self
+            .api
+            .settle(&Call::delete(self.path, &options), gone)
+            .await
+        {
             // What goes at once is answered with a status, all else with
             // itself.
             Ok(Some(answer)) => Ok(answer["kind"] == "Status"),
@@ -228,8 +232,12 @@ impl Leaving<'_> {
 
     fn failure(&self, at: usize, why: &str) -> Finding {
         let id = self.going(at).item.id();
-        Finding::error("not-removed", Class::Cluster, format!("{id} not removed: {why}"))
-            .help("Clear what holds it, and run it again")
+        Finding::error(
+            "not-removed",
+            Class::Cluster,
+            format!("{id} not removed: {why}"),
+        )
+        .help("Clear what holds it, and run it again")
     }
 }
 

@@ -62,7 +62,10 @@ pub struct Question<'a> {
 }
 
 /// Finds out what would be done; all that speaks against it at once.
-pub async fn survey(connection: &Connection, question: &Question<'_>) -> Result<Undeployment, Vec<Finding>> {
+pub async fn survey(
+    connection: &Connection,
+    question: &Question<'_>,
+) -> Result<Undeployment, Vec<Finding>> {
     let api = &connection.api;
     let (client, space) = (question.client, question.namespace.as_str());
     let unreachable = |e| vec![health::unreachable(connection, &e)];
@@ -98,8 +101,12 @@ pub async fn survey(connection: &Connection, question: &Question<'_>) -> Result<
         .collect();
     let seen = look::look(api, &plan.discovery, &names).await;
     findings.extend(seen.unreadable.iter().map(|(id, why)| {
-        Finding::error("cluster-unreadable", Class::Cluster, format!("Cannot read {id}: {why}"))
-            .help("See: kubectl auth can-i get, and kubectl cluster-info")
+        Finding::error(
+            "cluster-unreadable",
+            Class::Cluster,
+            format!("Cannot read {id}: {why}"),
+        )
+        .help("See: kubectl auth can-i get, and kubectl cluster-info")
     }));
     sort(&mut plan, &listed, &seen.objects, question);
     spare_definitions(api, &mut plan).await;
@@ -110,7 +117,8 @@ pub async fn survey(connection: &Connection, question: &Question<'_>) -> Result<
     if !plan.is_done() {
         findings.extend(lacking(api, &plan, space).await);
     }
-    let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
+    let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(Finding::is_error);
     plan.warnings.extend(warnings);
     if errors.is_empty() {
         Ok(plan)
@@ -122,7 +130,10 @@ pub async fn survey(connection: &Connection, question: &Question<'_>) -> Result<
 /// Whether this is the cluster that was meant, and it answers.
 async fn vitals(connection: &Connection, question: &Question<'_>) -> Vec<Finding> {
     let api = &connection.api;
-    let (ready, system) = (Call::get("/readyz"), Call::get("/api/v1/namespaces/kube-system"));
+    let (ready, system) = (
+        Call::get("/readyz"),
+        Call::get("/api/v1/namespaces/kube-system"),
+    );
     let (ready, system) = tokio::join!(api.send(&ready), api.send(&system));
     let cluster = system.map(|s| uid(&s).to_owned());
     let vitals = health::Vitals {
@@ -152,7 +163,9 @@ fn inventory(records: &[Record]) -> Vec<InventoryItem> {
                 listed.push(item.clone());
             }
             // What was only intended has the UID of the record before.
-            Some(known) if listed[*known].uid.is_empty() => listed[*known].uid.clone_from(&item.uid),
+            Some(known) if listed[*known].uid.is_empty() => {
+                listed[*known].uid.clone_from(&item.uid)
+            }
             Some(_) => {}
         }
     }
@@ -197,13 +210,19 @@ fn stays(
         let why = "Namespaces are not removed with what is in them".to_owned();
         return Some((why, Claim::Ours));
     }
-    let recorded = listed.iter().find(|l| l.id() == id).map_or("", |l| l.uid.as_str());
+    let recorded = listed
+        .iter()
+        .find(|l| l.id() == id)
+        .map_or("", |l| l.uid.as_str());
     if !recorded.is_empty() && recorded != item.uid {
         return Some(("another object bears its name".to_owned(), Claim::Others));
     }
     if fields::ours(object).is_none() {
         let managers = fields::strangers(object).join(", ");
-        return Some((format!("it is no longer consign's, but managed by {managers}"), Claim::Others));
+        return Some((
+            format!("it is no longer consign's, but managed by {managers}"),
+            Claim::Others,
+        ));
     }
     if annotation(object, asks::PRUNE) == Some("keep") {
         return Some((format!("annotation {} says so", asks::PRUNE), Claim::Ours));
@@ -235,7 +254,10 @@ async fn spare_definitions(api: &Api, plan: &mut Undeployment) {
         let target = format!("/apis/{group}/{version}/{plural}");
         let why = match api.send(&Call::get(target).accept(METADATA_ONLY)).await {
             Ok(list) => {
-                let others = items(&list, "/items").iter().filter(|o| !going.contains(uid(o))).count();
+                let others = items(&list, "/items")
+                    .iter()
+                    .filter(|o| !going.contains(uid(o)))
+                    .count();
                 (others > 0).then(|| format!("{others} objects of it would go with it"))
             }
             Err(e) => Some(format!("whether others use it is not known: {e}")),
@@ -268,8 +290,14 @@ async fn claims(
     if sets.is_empty() {
         return;
     }
-    for set in sets.iter().filter(|_| question.data == Data::Keep) {
-        if text(set, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete" {
+    let (taking, leaving): (Vec<&Value>, Vec<&Value>) = sets.into_iter().partition(|set| {
+        text(
+            set,
+            "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted",
+        ) == "Delete"
+    });
+    if question.data == Data::Keep {
+        for set in taking {
             findings.push(
                 Finding::error(
                     "data-not-kept",
@@ -280,7 +308,10 @@ async fn claims(
             );
         }
     }
-    let target = format!("/api/v1/namespaces/{}/persistentvolumeclaims", question.namespace);
+    let target = format!(
+        "/api/v1/namespaces/{}/persistentvolumeclaims",
+        question.namespace
+    );
     // Who may not list them is not told of them.
     let Ok(list) = api.send(&Call::get(target).accept(METADATA_ONLY)).await else {
         return;
@@ -288,7 +319,7 @@ async fn claims(
     plan.claims = items(&list, "/items")
         .iter()
         .map(|claim| text(claim, "/metadata/name"))
-        .filter(|name| sets.iter().any(|set| is_made_by(name, set)))
+        .filter(|name| leaving.iter().any(|set| is_made_by(name, set)))
         .map(str::to_owned)
         .collect();
 }
@@ -297,14 +328,18 @@ async fn claims(
 /// `<template>-<set>-<ordinal>`.
 fn is_made_by(claim: &str, set: &Value) -> bool {
     let name = text(set, "/metadata/name");
-    items(set, "/spec/volumeClaimTemplates").iter().any(|template| {
-        claim
-            .strip_prefix(text(template, "/metadata/name"))
-            .and_then(|rest| rest.strip_prefix('-'))
-            .and_then(|rest| rest.strip_prefix(name))
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|ordinal| !ordinal.is_empty() && ordinal.bytes().all(|b| b.is_ascii_digit()))
-    })
+    items(set, "/spec/volumeClaimTemplates")
+        .iter()
+        .any(|template| {
+            claim
+                .strip_prefix(text(template, "/metadata/name"))
+                .and_then(|rest| rest.strip_prefix('-'))
+                .and_then(|rest| rest.strip_prefix(name))
+                .and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|ordinal| {
+                    !ordinal.is_empty() && ordinal.bytes().all(|b| b.is_ascii_digit())
+                })
+        })
 }
 
 /// Whether the Namespace may go, where that is asked for.
@@ -408,7 +443,11 @@ async fn lacking(api: &Api, plan: &Undeployment, namespace: &str) -> Vec<Finding
     for going in &plan.going {
         let id = going.item.id();
         let gvk = Gvk::new(&going.item.api_version, &going.item.kind);
-        if let Some(resource) = plan.discovery.find(&gvk).or_else(|| plan.discovery.any(&id)) {
+        if let Some(resource) = plan
+            .discovery
+            .find(&gvk)
+            .or_else(|| plan.discovery.any(&id))
+        {
             let scope = match resource.scope {
                 Scope::Namespaced => id.namespace.as_str(),
                 Scope::Cluster => "",
@@ -417,8 +456,18 @@ async fn lacking(api: &Api, plan: &Undeployment, namespace: &str) -> Vec<Finding
         }
     }
     if plan.is_recorded() {
-        add(&["get", "list", "create", "patch", "delete"], "", "configmaps", namespace);
-        add(&["get", "create", "update"], "coordination.k8s.io", "leases", namespace);
+        add(
+            &["get", "list", "create", "patch", "delete"],
+            "",
+            "configmaps",
+            namespace,
+        );
+        add(
+            &["get", "create", "update"],
+            "coordination.k8s.io",
+            "leases",
+            namespace,
+        );
     }
     if plan.namespace.is_some() {
         add(&["delete"], "", "namespaces", namespace);
@@ -497,7 +546,10 @@ mod tests {
             record(1, vec![item("Secret", "a", "1"), item("Secret", "b", "2")]),
             record(2, vec![item("Secret", "a", ""), item("Secret", "c", "")]),
         ]);
-        let told: Vec<(&str, &str)> = listed.iter().map(|i| (i.name.as_str(), i.uid.as_str())).collect();
+        let told: Vec<(&str, &str)> = listed
+            .iter()
+            .map(|i| (i.name.as_str(), i.uid.as_str()))
+            .collect();
         assert_eq!(told, [("a", "1"), ("c", ""), ("b", "2")]);
     }
 
@@ -519,12 +571,21 @@ mod tests {
         let ours = object("1", fields::MANAGER, &none);
         assert_eq!(stays("ConfigMap", "1", &ours, &question), None);
         assert_eq!(stays("ConfigMap", "", &ours, &question), None);
-        assert_eq!(stays("ConfigMap", "2", &ours, &question), Some(Claim::Others));
-        assert_eq!(stays("ConfigMap", "1", &object("1", "helm", &none), &question), Some(Claim::Others));
+        assert_eq!(
+            stays("ConfigMap", "2", &ours, &question),
+            Some(Claim::Others)
+        );
+        assert_eq!(
+            stays("ConfigMap", "1", &object("1", "helm", &none), &question),
+            Some(Claim::Others)
+        );
         let kept = object("1", fields::MANAGER, &json!({asks::PRUNE: "keep"}));
         assert_eq!(stays("ConfigMap", "1", &kept, &question), Some(Claim::Ours));
         assert_eq!(stays("Namespace", "1", &ours, &question), Some(Claim::Ours));
-        assert_eq!(stays("PersistentVolumeClaim", "1", &ours, &question), Some(Claim::Ours));
+        assert_eq!(
+            stays("PersistentVolumeClaim", "1", &ours, &question),
+            Some(Claim::Ours)
+        );
         let all = Question {
             data: Data::Remove,
             ..question
@@ -536,7 +597,13 @@ mod tests {
     fn claims_are_told_by_the_name_of_their_set() {
         let set = json!({"metadata": {"name": "db"}, "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}});
         assert!(is_made_by("data-db-0", &set) && is_made_by("data-db-12", &set));
-        for other in ["data-db", "data-db-", "data-db-x", "data-db-a-0", "log-db-0"] {
+        for other in [
+            "data-db",
+            "data-db-",
+            "data-db-x",
+            "data-db-a-0",
+            "log-db-0",
+        ] {
             assert!(!is_made_by(other, &set), "{other}");
         }
     }
