@@ -34,6 +34,7 @@ mod images_there;
 mod earlier;
 mod making;
 mod runtime;
+mod table;
 mod telling;
 mod tracked;
 

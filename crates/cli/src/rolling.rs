@@ -110,7 +110,12 @@ impl Rolling<'_> {
                 if self.flags.skip_check.contains(&cluster::Check::Images) {
                     return Vec::new();
                 }
-                images_there::check(&self.package.images, settings, self.environment, IMAGES_LIMIT)
+                images_there::check(
+                    &self.package.images,
+                    settings,
+                    self.environment,
+                    IMAGES_LIMIT,
+                )
             });
             let reading = self
                 .session
@@ -205,7 +210,12 @@ impl Rolling<'_> {
                 take_over: self.flags.take_over.clone(),
                 adopt,
             },
-            prune_kinds: settings.rollout.prune.iter().map(|k| k.kind.clone()).collect(),
+            prune_kinds: settings
+                .rollout
+                .prune
+                .iter()
+                .map(|k| k.kind.clone())
+                .collect(),
         }
     }
 
@@ -233,8 +243,12 @@ impl Rolling<'_> {
                 Some(other) => format!("the run that was cut off is that of {}", other.version),
             };
             return Err(vec![
-                Finding::error("nothing-to-resume", Class::Conflict, format!("Nothing to resume: {why}"))
-                    .help("Leave out --resume to deploy this package"),
+                Finding::error(
+                    "nothing-to-resume",
+                    Class::Conflict,
+                    format!("Nothing to resume: {why}"),
+                )
+                .help("Leave out --resume to deploy this package"),
             ]);
         }
         let drifted: Vec<String> = plan.drifted().map(|s| s.id.to_string()).collect();
@@ -247,7 +261,10 @@ impl Rolling<'_> {
                 Finding::error(
                     "drift",
                     Class::Conflict,
-                    format!("The cluster runs something else than the history says: {}", drifted.join(", ")),
+                    format!(
+                        "The cluster runs something else than the history says: {}",
+                        drifted.join(", ")
+                    ),
                 )
                 .help("Look at the plan with --dry-run, then name the version with --to"),
             ]);
@@ -277,7 +294,10 @@ impl Rolling<'_> {
                 Finding::error(
                     "no-way-back",
                     Class::Cluster,
-                    format!("If this fails, {} could not be put back: {why}", active.document.version),
+                    format!(
+                        "If this fails, {} could not be put back: {why}",
+                        active.document.version
+                    ),
                 )
                 .help(help),
             ]
@@ -285,10 +305,15 @@ impl Rolling<'_> {
         match earlier::package(active, self.hosting, how, self.environment) {
             Ok(Some(package)) => Ok(OnFailure::RollBack(Box::new(package))),
             Ok(None) => Err(none(
-                "its package is neither in the packages directory nor in the release record".to_owned(),
+                "its package is neither in the packages directory nor in the release record"
+                    .to_owned(),
             )),
             Err(findings) => Err(none(
-                findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+                findings
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; "),
             )),
         }
     }
@@ -308,7 +333,10 @@ impl Rolling<'_> {
         let namespace = &self.package.manifest.namespace;
         let path = state_file::write(&self.environment.temporary, namespace, &Zoned::now(), &text)
             .map_err(|f| vec![f])?;
-        screen.report(&[line(Tag::Info, format!("State captured to: {}", path.display()))]);
+        screen.report(&[line(
+            Tag::Info,
+            format!("State captured to: {}", path.display()),
+        )]);
         Ok(path)
     }
 
@@ -324,7 +352,10 @@ impl Rolling<'_> {
         );
         let mut lines = vec![
             plain(RULE.to_owned()),
-            plain(format!("Deploying: {} {}", manifest.client, manifest.version)),
+            plain(format!(
+                "Deploying: {} {}",
+                manifest.client, manifest.version
+            )),
             plain(format!("Namespace: {}", manifest.namespace)),
             plain(format!("Context: {}", connection.context)),
             plain(format!("Server: {}", connection.server)),
@@ -333,7 +364,10 @@ impl Rolling<'_> {
             plain(RULE.to_owned()),
         ];
         if plan.direction == Direction::Down {
-            lines.push(line(Tag::Info, "This is a rollback: the active version is higher"));
+            lines.push(line(
+                Tag::Info,
+                "This is a rollback: the active version is higher",
+            ));
         }
         if let Some(cut) = &plan.interrupted {
             lines.push(line(Tag::Warn, interrupted(cut)));
@@ -357,12 +391,19 @@ impl Rolling<'_> {
             reason: change.reason.clone().unwrap_or_default(),
             skipped,
             pace: Pace {
-                timeout: change.timeout.unwrap_or(settings.rollout.timeout).duration(),
+                timeout: change
+                    .timeout
+                    .unwrap_or(settings.rollout.timeout)
+                    .duration(),
                 fail_after_restarts: self
                     .flags
                     .fail_after_restarts
                     .unwrap_or(settings.rollout.fail_after_restarts),
-                waiting: if change.no_wait { Waiting::None } else { Waiting::Serve },
+                waiting: if change.no_wait {
+                    Waiting::None
+                } else {
+                    Waiting::Serve
+                },
             },
             rollback_timeout: settings.rollout.rollback_timeout.duration(),
             ttl: settings.rollout.lease_ttl.duration(),
@@ -441,7 +482,12 @@ impl Rolling<'_> {
                 .help(self.by_hand(plan, state));
                 // What was told while it went on is said again: it may be far
                 // up by now.
-                screen.findings(&why.iter().filter(|f| f.code == "rollback-failed").cloned().collect::<Vec<_>>());
+                screen.findings(
+                    &why.iter()
+                        .filter(|f| f.code == "rollback-failed")
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
                 self.failed(Exit::NotServing, finding, why, notes, plan)
             }
             Err(RunError::Stopped) => self.stopped(Exit::Interrupted, plan),
@@ -469,7 +515,10 @@ impl Rolling<'_> {
                 "Go back with: consign rollback --client {} --to {}",
                 manifest.client, active.version
             ),
-            Some(_) => format!("Go back with: consign rollback --client {}", manifest.client),
+            Some(_) => format!(
+                "Go back with: consign rollback --client {}",
+                manifest.client
+            ),
             None => format!(
                 "Remove what it made with: consign undeploy --client {}",
                 manifest.client
@@ -501,9 +550,18 @@ impl Rolling<'_> {
         let finding = Finding::error(
             "interrupted",
             Class::Cluster,
-            format!("Interrupted: nothing of {} was applied", self.package.manifest.version),
+            format!(
+                "Interrupted: nothing of {} was applied",
+                self.package.manifest.version
+            ),
         );
-        self.failed(exit, finding.help("Run it again"), Vec::new(), Vec::new(), plan)
+        self.failed(
+            exit,
+            finding.help("Run it again"),
+            Vec::new(),
+            Vec::new(),
+            plan,
+        )
     }
 
     fn failed(
@@ -530,7 +588,10 @@ impl Rolling<'_> {
     }
 
     fn note(&self, status: Status, document: &Document, plan: &Plan) -> Vec<Finding> {
-        let at = document.ended.clone().unwrap_or_else(|| document.started.clone());
+        let at = document
+            .ended
+            .clone()
+            .unwrap_or_else(|| document.started.clone());
         let mut notes = self.note_at(status, &at, plan);
         // What a person went back from is no version to go back to.
         if self.act == Act::Rollback

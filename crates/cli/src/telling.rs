@@ -30,7 +30,11 @@ pub fn plan_lines(plan: &Plan) -> Vec<Line> {
         if step.act == Act::Unchanged {
             continue;
         }
-        lines.push(Line::Plain(format!("{word} {}{}", step.id.label(), remark(step))));
+        lines.push(Line::Plain(format!(
+            "{word} {}{}",
+            step.id.label(),
+            remark(step)
+        )));
         lines.extend(details(step));
     }
     for removal in &plan.removals {
@@ -141,11 +145,17 @@ fn details(step: &Step) -> Vec<Line> {
             lines.push(Line::Plain(change_line(change)));
         }
         if changes.len() > FIELDS_MAX {
-            lines.push(Line::Plain(format!("  and {} more fields", changes.len() - FIELDS_MAX)));
+            lines.push(Line::Plain(format!(
+                "  and {} more fields",
+                changes.len() - FIELDS_MAX
+            )));
         }
     }
     for (manager, fields) in &step.takes {
-        lines.push(Line::Plain(format!("  ! taken from {manager}: {}", fields.join(", "))));
+        lines.push(Line::Plain(format!(
+            "  ! taken from {manager}: {}",
+            fields.join(", ")
+        )));
     }
     for field in &step.drift {
         lines.push(Line::Plain(format!("  ! changed by others since: {field}")));
@@ -204,7 +214,10 @@ impl<'a> Teller<'a> {
                 ),
             )]),
             Event::Taking(Taking::TakenOver { by }) => {
-                self.report(&[line(Tag::Warn, format!("Taking over from {by}, which is gone"))]);
+                self.report(&[line(
+                    Tag::Warn,
+                    format!("Taking over from {by}, which is gone"),
+                )]);
             }
             Event::Writing | Event::Taking(Taking::Writing) => {}
             Event::Executing => self.report(&[line(Tag::Info, "Executing deployment...")]),

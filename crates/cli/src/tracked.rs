@@ -102,21 +102,38 @@ pub fn catch_up(hosting: &Hosting, environment: &Environment) -> Vec<Finding> {
     }
 }
 
-fn change(became: &Became<'_>, hosting: &Hosting) -> Result<Change, String> {
-    let primary = match hosting.settings.context(became.context) {
+/// Whether the plain fields of the file follow this context: where none is
+/// the primary one, they follow all.
+pub fn primary(context: &str, hosting: &Hosting) -> Primary {
+    match hosting.settings.context(context) {
         Some(context) if context.rank == Rank::Primary => Primary::Yes,
-        // Where none is the primary one, all are.
-        _ if hosting.settings.contexts.iter().all(|c| c.rank != Rank::Primary) => Primary::Yes,
+        _ if hosting
+            .settings
+            .contexts
+            .iter()
+            .all(|c| c.rank != Rank::Primary) =>
+        {
+            Primary::Yes
+        }
         _ => Primary::No,
-    };
+    }
+}
+
+fn change(became: &Became<'_>, hosting: &Hosting) -> Result<Change, String> {
     Ok(Change {
         client: became.client.clone(),
         namespace: became.namespace.clone(),
         version: became.version.clone(),
-        context: became.context.parse().map_err(|e| format!("context {:?}: {e}", became.context))?,
-        primary,
+        context: became
+            .context
+            .parse()
+            .map_err(|e| format!("context {:?}: {e}", became.context))?,
+        primary: primary(became.context, hosting),
         status: became.status,
-        at: became.at.parse().map_err(|e| format!("time {:?}: {e}", became.at))?,
+        at: became
+            .at
+            .parse()
+            .map_err(|e| format!("time {:?}: {e}", became.at))?,
         former: became.former.clone(),
     })
 }

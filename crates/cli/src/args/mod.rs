@@ -115,6 +115,14 @@ pub enum Command {
     Deploy(cluster::Deploy),
     /// Go back to an earlier version
     Rollback(cluster::Rollback),
+    /// Remove what releases of a client brought
+    Undeploy(cluster::Undeploy),
+    /// Show what is deployed, how it is, and what runs
+    Status(cluster::Status),
+    /// List the releases of a client
+    History(cluster::History),
+    /// Compare two packages, or a package and the cluster
+    Diff(cluster::Diff),
     /// Clients
     #[command(subcommand)]
     Client(Client),

@@ -52,12 +52,20 @@ pub fn run(
     }
     let package = trusted(report.package, args.rollout.expect_digest)?;
     screen.findings(&report.findings);
-    screen.report(&[line(Tag::Ok, format!("Package verified: {}", package.digest()))]);
-    let session = Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
+    screen.report(&[line(
+        Tag::Ok,
+        format!("Package verified: {}", package.digest()),
+    )]);
+    let session =
+        Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
     let rolling = Rolling {
         package: &package,
         act: Act::Deploy,
-        resume: if args.resume { Resume::Interrupted } else { Resume::Any },
+        resume: if args.resume {
+            Resume::Interrupted
+        } else {
+            Resume::Any
+        },
         drift: Drift::Shown,
         flags: &args.rollout,
         session: &session,
@@ -71,7 +79,11 @@ pub fn run(
 pub fn how(flags: &cluster::Rollout) -> How {
     How {
         release: None,
-        steps: if flags.skip_verify { Steps::Integrity } else { Steps::All },
+        steps: if flags.skip_verify {
+            Steps::Integrity
+        } else {
+            Steps::All
+        },
     }
 }
 
@@ -81,8 +93,12 @@ fn trusted(
 ) -> Result<TrustedPackage, Vec<Finding>> {
     let Some(package) = package else {
         return Err(vec![
-            Finding::error("package-missing", Class::Integrity, "The package could not be opened")
-                .help("See what is wrong with: consign verify"),
+            Finding::error(
+                "package-missing",
+                Class::Integrity,
+                "The package could not be opened",
+            )
+            .help("See what is wrong with: consign verify"),
         ]);
     };
     is_expected(package.digest(), expected)?;
@@ -90,7 +106,10 @@ fn trusted(
 }
 
 /// Whether this is the package that an unattended run was bound to.
-pub fn is_expected(digest: PackageDigest, expected: Option<PackageDigest>) -> Result<(), Vec<Finding>> {
+pub fn is_expected(
+    digest: PackageDigest,
+    expected: Option<PackageDigest>,
+) -> Result<(), Vec<Finding>> {
     match expected {
         Some(expected) if expected != digest => Err(vec![
             Finding::error(

@@ -3,12 +3,16 @@
 pub mod client;
 pub mod completions;
 pub mod deploy;
+pub mod diff;
+pub mod history;
 pub mod init;
 pub mod lock;
 pub mod man;
 pub mod package;
 pub mod render;
 pub mod rollback;
+pub mod status;
+pub mod undeploy;
 pub mod verify;
 
 use model::finding::Finding;
@@ -41,6 +45,14 @@ pub fn run(cli: &Cli, environment: &Environment, screen: &mut Screen) -> Outcome
             .and_then(|hosting| deploy::run(args, hosting.as_ref(), environment, screen)),
         Command::Rollback(args) => Hosting::beside(root, &environment.here)
             .and_then(|hosting| rollback::run(args, hosting.as_ref(), environment, screen)),
+        Command::Undeploy(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| undeploy::run(args, hosting.as_ref(), environment, screen)),
+        Command::Status(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| status::run(args, hosting.as_ref(), environment, screen)),
+        Command::History(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| history::run(args, hosting.as_ref(), screen)),
+        Command::Diff(args) => Hosting::beside(root, &environment.here)
+            .and_then(|hosting| diff::run(args, hosting.as_ref(), environment, screen)),
         Command::Client(args) => hosting().and_then(|hosting| client::run(args, &hosting, screen)),
     };
     result.unwrap_or_else(Outcome::from)

@@ -29,7 +29,8 @@ pub fn run(
     let defaults = Settings::default();
     let settings = hosting.map_or(&defaults, |h| &h.settings);
     let namespace = settings.namespace_of(client).map_err(|f| vec![f])?;
-    let session = Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
+    let session =
+        Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
     let api = &session.connection.api;
     let headings = session.wait(records::headings(api, client, namespace.as_str()))?;
     let target = target(&headings, args.to.as_ref()).map_err(|f| vec![f])?;
@@ -54,7 +55,11 @@ pub fn run(
         package: &package,
         act: Act::Rollback,
         resume: Resume::Any,
-        drift: if args.to.is_some() { Drift::Shown } else { Drift::Confirmed },
+        drift: if args.to.is_some() {
+            Drift::Shown
+        } else {
+            Drift::Confirmed
+        },
         flags: &args.rollout,
         session: &session,
         hosting,
@@ -80,8 +85,10 @@ fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding>
     match to {
         Some(version) => {
             let version = version.to_string();
-            // A run that was cut off may have left anything.
-            let settled = headings.last().is_some_and(|h| !h.outcome.is_open());
+            // A run that was cut off, or that failed, may have left anything.
+            let settled = headings
+                .last()
+                .is_some_and(|h| !h.outcome.is_open() && h.outcome != Recorded::Failed);
             if settled && active.is_some_and(|a| a.version == version) {
                 return Ok(Target::Active(version));
             }
@@ -100,8 +107,14 @@ fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding>
         }
         None => {
             // A run that was cut off is gone back from to what served before.
-            let cut = headings.last().is_some_and(|h| h.outcome.is_open() || h.outcome == Recorded::Failed);
-            let current = if cut { None } else { active.map(|a| a.version.as_str()) };
+            let cut = headings
+                .last()
+                .is_some_and(|h| h.outcome.is_open() || h.outcome == Recorded::Failed);
+            let current = if cut {
+                None
+            } else {
+                active.map(|a| a.version.as_str())
+            };
             headings
                 .iter()
                 .rev()
@@ -142,7 +155,10 @@ fn package(
         ]);
     };
     deploy::is_expected(package.digest(), args.rollout.expect_digest)?;
-    screen.report(&[line(Tag::Ok, format!("Package verified: {}", package.digest()))]);
+    screen.report(&[line(
+        Tag::Ok,
+        format!("Package verified: {}", package.digest()),
+    )]);
     Ok(package)
 }
 
@@ -178,7 +194,11 @@ mod tests {
     #[test]
     fn b12_two_rollbacks_in_a_row_go_further_back() {
         use Recorded::{Active, RolledBack, Superseded};
-        let first = headings(&[("v1.0.0", Superseded), ("v1.1.0", Superseded), ("v1.2.0", Active)]);
+        let first = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Superseded),
+            ("v1.2.0", Active),
+        ]);
         assert_eq!(target(&first, None).unwrap(), Target::Record(2));
         let after = headings(&[
             ("v1.0.0", Superseded),
@@ -192,19 +212,30 @@ mod tests {
     #[test]
     fn b2_what_was_never_good_here_is_refused() {
         use Recorded::{Active, Failed, Superseded};
-        let list = headings(&[("v1.0.0", Superseded), ("v1.1.0", Failed), ("v1.2.0", Active)]);
+        let list = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Failed),
+            ("v1.2.0", Active),
+        ]);
         let to = |text: &str| target(&list, Some(&text.parse().unwrap()));
         assert_eq!(to("v1.0.0").unwrap(), Target::Record(1));
         assert_eq!(to("v1.2.0").unwrap(), Target::Active("v1.2.0".into()));
         assert_eq!(to("v1.1.0").unwrap_err().code, "never-deployed");
         assert_eq!(to("v9.0.0").unwrap_err().class, Class::Policy);
-        assert_eq!(target(&[], None).unwrap_err().code, "nothing-to-roll-back-to");
+        assert_eq!(
+            target(&[], None).unwrap_err().code,
+            "nothing-to-roll-back-to"
+        );
     }
 
     #[test]
-    fn a_run_that_was_cut_off_is_gone_back_from_to_what_served() {
-        use Recorded::{Active, Running};
-        let list = headings(&[("v1.0.0", Active), ("v1.1.0", Running)]);
-        assert_eq!(target(&list, None).unwrap(), Target::Record(1));
+    fn a_run_that_was_cut_off_or_failed_is_gone_back_from_to_what_served() {
+        use Recorded::{Active, Failed, Running, Unknown};
+        for ended in [Running, Unknown, Failed] {
+            let list = headings(&[("v1.0.0", Active), ("v1.1.0", ended)]);
+            let to = "v1.0.0".parse().unwrap();
+            assert_eq!(target(&list, None).unwrap(), Target::Record(1));
+            assert_eq!(target(&list, Some(&to)).unwrap(), Target::Record(1));
+        }
     }
 }
