@@ -135,6 +135,7 @@ impl<'a> Deployer<'a> {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &self.home)
+            .env("TMPDIR", &self.directory)
             .env("KUBECONFIG", kubeconfig)
             .current_dir(&self.directory);
         match self.contender {
