@@ -26,7 +26,7 @@ main() {
   # Release records that are kept.
   declare -gr RECORDS_KEPT=20
 
-  work='' wrote=no record='' dry_run=no assume_yes=no context=''
+  work='' wrote=no record='' reason='' child='' dry_run=no assume_yes=no context=''
   trap finish EXIT
   trap 'interrupted 2' INT
   trap 'interrupted 15' TERM
@@ -81,6 +81,7 @@ quote_lines() {
 
 # die CODE WHAT HELP: codes are consign's.
 die() {
+  reason=$2
   printf '[ERROR] %s\n' "$2" >&2
   if [[ -n ${3:-} ]]; then printf '[ERROR] %s\n' "$3" >&2; fi
   exit "$1"
@@ -118,9 +119,21 @@ finish() {
 
 # shellcheck disable=SC2317
 interrupted() {
+  reason=interrupted
+  if [[ -n $child ]]; then kill "$child" 2>/dev/null; fi
   if [[ $wrote == no ]]; then die $((128 + $1)) "interrupted: nothing was changed"; fi
   if [[ -n $record ]]; then end_record unknown; fi
   die 12 "interrupted after the first change to the cluster" "run it again, or deploy the previous package"
+}
+
+# heed COMMAND...: waits for it in such a way that a signal is heeded at once.
+heed() {
+  local code=0
+  "$@" <&0 &
+  child=$!
+  wait "$child" || code=$?
+  child=''
+  return "$code"
 }
 
 # --- the package ------------------------------------------------------------
@@ -246,7 +259,7 @@ read_manifest() {
 # document begins at column 1 and metadata is indented by two spaces.
 read_objects() {
   local line part
-  crds=() workloads=() scaled=() brings_namespace=no
+  crds=() workloads=() scaled=() brings_namespace=no items=''
   for part in first rest elsewhere; do
     : >"$work/$part" || die 7 "cannot write to $work"
   done
@@ -268,6 +281,7 @@ read_objects() {
     esac
   done <"$work/package/manifests/all.yaml"
   end_object
+  intended=$items
 }
 
 start_object() { text='' kind='' api='' section='' name='' home='' replicas=no; }
@@ -303,6 +317,7 @@ end_object() {
     die 3 "manifests/all.yaml: a document has no proper namespace" "verify the package with consign"
   fi
   if [[ $part == rest && -n $home && $home != "$namespace" ]]; then part=elsewhere; fi
+  add_item "$api" "$kind" "$home" "$name" ''
   printf '%s---\n' "$text" >>"$work/$part" || die 7 "cannot write to $work"
 }
 
@@ -385,6 +400,12 @@ look_at_namespace() {
     if [[ -z $answer ]]; then ready_for_check=no; fi
   done
   force_first='' force_rest=''
+  # Who may not write the Namespace works in it as it is.
+  if [[ -s $work/first && $has_namespace == yes ]] && ((${#crds[@]} == 0)) &&
+    ! server_side "$work/first" --dry-run=server && forbidden; then
+    warn "namespace $namespace stays as it is: $(complaint)"
+    : >"$work/first"
+  fi
   if [[ -s $work/first ]]; then
     check_apply "$work/first"
     force_first=$force
@@ -411,7 +432,7 @@ check_lease() {
     # It looks abandoned by this clock; only a whole unchanged period proves it.
     info "Lease $lease looks abandoned: watching it for $ttl seconds..."
     before=${parts[0]}
-    sleep "$ttl"
+    heed sleep "$ttl"
     ask get lease "$lease" -n "$namespace" --ignore-not-found -o 'jsonpath={.spec.renewTime}' ||
       die 9 "cannot look at Lease $lease: $(complaint)"
     if [[ -z $answer || $answer == "$before" ]]; then return 0; fi
@@ -578,9 +599,9 @@ confirm() {
   show_heading
   if [[ $assume_yes == yes ]]; then return 0; fi
   printf 'Proceed with deployment? (y/N) ' >&2
-  IFS= read -r answer || answer=''
-  case $answer in
-    y | Y | yes) ;;
+  read -r answer || answer=''
+  case ${answer%$'\r'} in
+    y | yes) ;;
     *) die 2 "not confirmed: nothing was changed" "answer y, or run with --yes" ;;
   esac
 }
@@ -615,12 +636,13 @@ apply_rest() {
 }
 
 wait_for_rollout() {
-  local entry what home left start=$SECONDS
+  local entry what home left late start=$SECONDS
   info "Waiting for deployment to stabilize..."
   for entry in ${workloads[@]+"${workloads[@]}"}; do
     what=${entry% *} home=${entry##* }
     left=$((ROLLOUT_LIMIT - (SECONDS - start)))
-    if ! "${kubectl_wait[@]}" rollout status "$what" -n "$home" "--timeout=$((left > 1 ? left : 1))s" >"$work/out" 2>"$work/err"; then
+    if ! heed "${kubectl_wait[@]}" rollout status "$what" -n "$home" "--timeout=$((left > 1 ? left : 1))s" \
+      >"$work/out" 2>"$work/err"; then
       case $(complaint) in
         *'only available for RollingUpdate'*)
           warn "$what is updated by hand (OnDelete): not waited for"
@@ -629,8 +651,10 @@ wait_for_rollout() {
       esac
       quote_lines <"$work/out" >&2
       quote_lines <"$work/err" >&2
-      die 11 "$what did not become ready in $ROLLOUT_LIMIT seconds" \
-        "check kubectl get pods,events -n $home; to go back, run ./deploy.sh of the previous package"
+      late=''
+      if ((SECONDS - start >= ROLLOUT_LIMIT)); then late=" in $ROLLOUT_LIMIT seconds"; fi
+      die 11 "Deployment timeout: $what did not become ready$late" \
+        "check kubectl get pods -n $home, kubectl get events -n $home --sort-by='.lastTimestamp' and kubectl logs -n $home; to go back, run ./deploy.sh of the previous package"
     fi
     say "$what condition met"
   done
@@ -646,24 +670,44 @@ show_status() {
 
 clean() { printf '%s' "${1//[^A-Za-z0-9._@:+\/-]/_}"; }
 
+# A sentence as JSON may hold it.
+sentence() {
+  local text=${1//[^[:print:]]/?}
+  text=${text//\\//}
+  printf '%s' "${text//\"/\'}"
+}
+
+# add_item APIVERSION KIND NAMESPACE NAME UID: as an inventory has it, to $items.
+add_item() {
+  local item
+  printf -v item '{"apiVersion":"%s","kind":"%s","namespace":"%s","name":"%s","uid":"%s"}' \
+    "${@//[^A-Za-z0-9._@:+\/-]/_}"
+  items+=${items:+,}$item
+}
+
 # The next number; creating the record fails if someone else took it.
 begin_record() {
-  local names name last=0 number
+  local name outcome of number last=0
   started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-  ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}' ||
+  ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o \
+    'jsonpath={range .items[*]}{.metadata.name} {.metadata.labels.consign\.dev/outcome} {.metadata.labels.consign\.dev/version}{"\n"}{end}' ||
     die 9 "cannot read the release records: $(complaint)"
-  mapfile -t names <<<"$answer"
-  records=()
-  for name in "${names[@]}"; do
+  records=() good=0 from=null
+  while read -r name outcome of; do
     number=${name#"consign.$client.r"}
-    if [[ $number =~ ^[1-9][0-9]{0,8}$ ]]; then
-      records+=("$number")
-      if ((number > last)); then last=$number; fi
-    fi
-  done
+    if [[ ! $number =~ ^[1-9][0-9]{0,8}$ ]]; then continue; fi
+    records+=("$number")
+    if ((number > last)); then last=$number; fi
+    case $outcome in
+      active | superseded)
+        if ((number > good)); then good=$number; fi
+        if [[ $outcome == active ]]; then from="\"$(clean "$of")\""; fi
+        ;;
+    esac
+  done <<<"$answer"
   release=$((last + 1))
   wrote=yes
-  print_record running '' >"$work/record" || die 7 "cannot write to $work"
+  print_record running "$intended" >"$work/record" || die 7 "cannot write to $work"
   ask create "--field-manager=$MANAGER" -f "$work/record" ||
     die 6 "cannot write release record $release: $(complaint)" "if another deployment is running, wait until it is done"
   record=consign.$client.r$release
@@ -686,12 +730,12 @@ metadata:
     consign.dev/outcome: $outcome
 data:
   record.json: |
-    {"schema":1,"client":"$client","version":"$version","digest":"$digest","commit":"$commit","by":"$(clean "$(id -un)")","host":"$(clean "$(uname -n)")","tool":"deploy.sh","started":"$started","ended":$ended,"reason":"","outcome":"$outcome","inventory":[$inventory],"secrets":[]}
+    {"schema":1,"client":"$client","version":"$version","digest":"$digest","commit":"$commit","by":"$(clean "$(id -un)")","host":"$(clean "$(uname -n)")","tool":"deploy.sh","act":"deploy","from":$from,"started":"$started","ended":$ended,"reason":"$(sentence "$reason")","outcome":"$outcome","inventory":[$inventory],"secrets":[]}
 RECORD
 }
 
 take_inventory() {
-  local part line a k ns n uid items=''
+  local part a k ns n uid items=''
   for part in first rest elsewhere; do
     if [[ ! -s $work/$part ]]; then continue; fi
     local home=(-n "$namespace")
@@ -701,7 +745,7 @@ take_inventory() {
     while read -r a k ns n uid; do
       if [[ -z $uid ]]; then continue; fi
       if [[ $ns == '<none>' ]]; then ns=''; fi
-      items+="${items:+,}{\"apiVersion\":\"$(clean "$a")\",\"kind\":\"$(clean "$k")\",\"namespace\":\"$(clean "$ns")\",\"name\":\"$(clean "$n")\",\"uid\":\"$(clean "$uid")\"}"
+      add_item "$a" "$k" "$ns" "$n" "$uid"
     done <<<"$answer"
   done
   printf '%s' "$items"
@@ -719,8 +763,9 @@ end_record() {
   ask label configmap -n "$namespace" -l "consign.dev/client=$client,consign.dev/outcome=active,consign.dev/version" \
     --field-selector "metadata.name!=$ending" --overwrite consign.dev/outcome=superseded ||
     warn "older release records not updated: $(complaint)"
+  # The one that served before is kept, however old: it is gone back to.
   for number in ${records[@]+"${records[@]}"}; do
-    if ((number <= release - RECORDS_KEPT)); then old+=("consign.$client.r$number"); fi
+    if ((number <= release - RECORDS_KEPT && number != good)); then old+=("consign.$client.r$number"); fi
   done
   if ((${#old[@]})); then ask delete configmap -n "$namespace" "${old[@]}" || warn "old release records not removed: $(complaint)"; fi
 }
