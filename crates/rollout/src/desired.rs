@@ -30,7 +30,7 @@ pub struct Desired {
 }
 
 /// The objects of a package and the order they are applied in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The objects, in the order of manifests/all.yaml.
     pub objects: Vec<Desired>,

@@ -92,7 +92,7 @@ impl Discovery {
         Ok(found)
     }
 
-    fn add(&mut self, document: &Value) {
+    pub(crate) fn add(&mut self, document: &Value) {
         for group in items(document, "/items") {
             for version in items(group, "/versions") {
                 for resource in items(version, "/resources") {
