@@ -5,10 +5,25 @@
 mod stage;
 mod terminal;
 
+mod readme;
 mod story;
 
 mod prober;
 
-mod waiting;
+mod clients_file;
+mod rollback;
+mod failing;
+mod kinds;
+mod credentials;
+mod ownership;
 mod preflight;
 mod refused;
+mod waiting;
+
+mod packaged;
+
+mod script;
+mod wrapper;
+
+mod standing;
+mod undeploy;
