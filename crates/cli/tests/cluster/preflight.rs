@@ -29,7 +29,9 @@ const LENIENT: [&str; 7] = [
 /// A client with nothing but a ConfigMap, in one version.
 fn small(name: &str) -> Stage {
     let stage = Stage::new(name);
-    stage.sources(&[("settings.yaml", &settings("one"))]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("one"))])
+        .package("v1.0.0");
     stage
 }
 
@@ -82,18 +84,29 @@ type Damage = fn(&Path);
 fn d1_a_damaged_package_reaches_no_cluster_whatever_flags_are_given() {
     let mut stage = small("d1");
     let proxy = recording(&mut stage);
-    let whole = stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client));
+    let whole = stage
+        .hosting
+        .path(&format!("packages/{}-v1.0.0", stage.client));
     let damages: [(&str, Damage); 8] = [
-        ("a changed manifest", |p| append(&p.join("manifests/all.yaml"), "\n")),
-        ("a changed MANIFEST.json", |p| append(&p.join("MANIFEST.json"), "\n")),
+        ("a changed manifest", |p| {
+            append(&p.join("manifests/all.yaml"), "\n")
+        }),
+        ("a changed MANIFEST.json", |p| {
+            append(&p.join("MANIFEST.json"), "\n")
+        }),
         ("a changed script", |p| append(&p.join("deploy.sh"), "\n")),
-        ("a file more", |p| fs::write(p.join("manifests/more.yaml"), "").expect("file can be written")),
-        ("a file less", |p| fs::remove_file(p.join("images.txt")).expect("file can be removed")),
+        ("a file more", |p| {
+            fs::write(p.join("manifests/more.yaml"), "").expect("file can be written")
+        }),
+        ("a file less", |p| {
+            fs::remove_file(p.join("images.txt")).expect("file can be removed")
+        }),
         ("a file less, unseen", |p| {
             fs::remove_file(p.join("secrets.env.enc")).expect("file can be removed");
             let sums = fs::read_to_string(p.join("checksum.sha256")).expect("file can be read");
             let sums: Vec<&str> = sums.lines().filter(|l| !l.contains("secrets")).collect();
-            fs::write(p.join("checksum.sha256"), sums.join("\n") + "\n").expect("file can be written");
+            fs::write(p.join("checksum.sha256"), sums.join("\n") + "\n")
+                .expect("file can be written");
         }),
         ("a link", |p| {
             let path = p.join("manifests/all.yaml");
@@ -102,20 +115,34 @@ fn d1_a_damaged_package_reaches_no_cluster_whatever_flags_are_given() {
         }),
         ("another name for its client", |p| {
             let text = fs::read_to_string(p.join("MANIFEST.json")).expect("file can be read");
-            fs::write(p.join("MANIFEST.json"), text.replacen("v1.0.0", "v1.0.1", 1)).expect("file can be written");
+            fs::write(
+                p.join("MANIFEST.json"),
+                text.replacen("v1.0.0", "v1.0.1", 1),
+            )
+            .expect("file can be written");
             seal(p);
         }),
     ];
     for (what, damage) in damages {
-        let package = stage.hosting.path(&format!("damaged/{}-v1.0.0", stage.client));
+        let package = stage
+            .hosting
+            .path(&format!("damaged/{}-v1.0.0", stage.client));
         let _ = fs::remove_dir_all(&package);
         copy_tree(&whole, &package);
         make_writable(&package);
         damage(&package);
         let package = package.to_str().expect("a path is text");
         for flags in [&[][..], &LENIENT, &["--resume", "--dry-run"]] {
-            let ran = stage.run(["deploy", "--package", package, "--force"].iter().chain(flags));
-            assert_eq!(ran.code, 3, "{what} {flags:?}\n{}\n{}", ran.stdout, ran.stderr);
+            let ran = stage.run(
+                ["deploy", "--package", package, "--force"]
+                    .iter()
+                    .chain(flags),
+            );
+            assert_eq!(
+                ran.code, 3,
+                "{what} {flags:?}\n{}\n{}",
+                ran.stdout, ran.stderr
+            );
         }
         assert!(proxy.seen().is_empty(), "{what}: {:?}", proxy.seen());
     }
@@ -124,13 +151,21 @@ fn d1_a_damaged_package_reaches_no_cluster_whatever_flags_are_given() {
 #[test]
 fn d1_what_else_verify_finds_stops_it_unless_verify_is_skipped() {
     let mut stage = small("d1-script");
-    let package = stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client));
+    let package = stage
+        .hosting
+        .path(&format!("packages/{}-v1.0.0", stage.client));
     make_writable(&package);
     append(&package.join("deploy.sh"), "if then fi\n");
     seal(&package);
     let proxy = recording(&mut stage);
     let ran = stage.deploy("v1.0.0", &[]);
-    assert!((3..=4).contains(&ran.code), "{}\n{}\n{}", ran.code, ran.stdout, ran.stderr);
+    assert!(
+        (3..=4).contains(&ran.code),
+        "{}\n{}\n{}",
+        ran.code,
+        ran.stdout,
+        ran.stderr
+    );
     assert!(proxy.seen().is_empty());
     stage.deploy("v1.0.0", &["--skip-verify"]).exits(0);
     assert_eq!(stage.records()[0]["skipped"], json!(["verify"]));
@@ -140,28 +175,46 @@ fn d1_what_else_verify_finds_stops_it_unless_verify_is_skipped() {
 fn dry_run_prints_the_whole_plan_and_writes_nothing() {
     let mut stage = Stage::new("dry");
     stage
-        .sources(&[("settings.yaml", &settings("one")), ("service.yaml", SERVICE)])
+        .sources(&[
+            ("settings.yaml", &settings("one")),
+            ("service.yaml", SERVICE),
+        ])
         .package("v1.0.0");
     let proxy = recording(&mut stage);
     let namespace = stage.namespace.clone();
+    let package = format!("{}@v1.0.0", stage.client);
     for flags in [&["--dry-run"][..], &["--dry-run", "--yes"]] {
-        let ran = stage.deploy("v1.0.0", flags).exits(0);
+        let ran = stage.run(["deploy", &package].iter().chain(flags)).exits(0);
         for line in [
             &format!("create namespace/{namespace}"),
             "create configmap/settings",
             "create service/web",
             "[INFO] Plan: 3 to create, 0 to change, 0 to replace, 0 to prune, 0 unchanged",
         ] {
-            assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+            assert!(
+                ran.stdout.lines().any(|l| l == line),
+                "{line}\n{}",
+                ran.stdout
+            );
         }
     }
     nothing_written(&proxy);
     stage.deploy("v1.0.0", &[]).exits(0);
-    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
     proxy.forget();
     let ran = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
-    for line in ["change configmap/settings", "  ~ data.text: \"one\" -> \"two\"", "prune service/web"] {
-        assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+    for line in [
+        "change configmap/settings",
+        "  ~ data.text: \"one\" -> \"two\"",
+        "prune service/web",
+    ] {
+        assert!(
+            ran.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            ran.stdout
+        );
     }
     nothing_written(&proxy);
     let clients = stage.hosting.read("config/clients.yaml");
@@ -171,7 +224,9 @@ fn dry_run_prints_the_whole_plan_and_writes_nothing() {
 #[test]
 fn d2_v15_what_was_verified_is_what_is_applied_though_the_directory_is_swapped() {
     let mut stage = small("v15");
-    stage.sources(&[("settings.yaml", &settings("swapped"))]).package("v1.0.1");
+    stage
+        .sources(&[("settings.yaml", &settings("swapped"))])
+        .package("v1.0.1");
     let packages = stage.hosting.path("packages");
     let verified = packages.join(format!("{}-v1.0.0", stage.client));
     let other = packages.join(format!("{}-v1.0.1", stage.client));
@@ -180,7 +235,8 @@ fn d2_v15_what_was_verified_is_what_is_applied_though_the_directory_is_swapped()
     let _proxy = stage.through_proxy(move |_, _| {
         swap.call_once(|| {
             make_writable(&verified);
-            fs::rename(&verified, verified.with_extension("aside")).expect("directory can be moved");
+            fs::rename(&verified, verified.with_extension("aside"))
+                .expect("directory can be moved");
             fs::rename(&other, &verified).expect("directory can be moved");
         });
         ApiFault::None
@@ -193,14 +249,17 @@ fn d2_v15_what_was_verified_is_what_is_applied_though_the_directory_is_swapped()
 #[test]
 fn d2_v15_swapped_for_a_link_while_the_question_stands() {
     let stage = small("v15-asks");
-    stage.sources(&[("settings.yaml", &settings("swapped"))]).package("v1.0.1");
+    stage
+        .sources(&[("settings.yaml", &settings("swapped"))])
+        .package("v1.0.1");
     let packages = stage.hosting.path("packages");
     let package = format!("{}@v1.0.0", stage.client);
     let mut terminal = Terminal::of(&stage.command(["deploy", "--package", &package]));
     terminal.until("Proceed with deployment? (y/N)");
     let verified = packages.join(format!("{}-v1.0.0", stage.client));
     fs::rename(&verified, verified.with_extension("aside")).expect("directory can be moved");
-    symlink(packages.join(format!("{}-v1.0.1", stage.client)), &verified).expect("link can be made");
+    symlink(packages.join(format!("{}-v1.0.1", stage.client)), &verified)
+        .expect("link can be made");
     terminal.types("y\n").ends().exits(0);
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
 }
@@ -209,7 +268,13 @@ fn d2_v15_swapped_for_a_link_while_the_question_stands() {
 fn d3_a_context_that_leads_to_another_cluster_is_refused() {
     let mut stage = small("d3");
     let proxy = recording(&mut stage);
-    let found = stage.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]);
+    let found = stage.kubectl(&[
+        "get",
+        "namespace",
+        "kube-system",
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ]);
     let uid = found.exits(0).stdout;
     let plain = stage.hosting.read("consign.yaml");
     let pin = |uid: &str| {
@@ -219,10 +284,9 @@ fn d3_a_context_that_leads_to_another_cluster_is_refused() {
     let other = "11111111-2222-4333-8444-555555555555";
     pin(other);
     for flags in [&[][..], &LENIENT, &["--dry-run"]] {
-        stage
-            .deploy("v1.0.0", flags)
-            .exits(5)
-            .says(&format!("Context test leads to cluster {uid}, settings expect {other}"));
+        stage.deploy("v1.0.0", flags).exits(5).says(&format!(
+            "Context test leads to cluster {uid}, settings expect {other}"
+        ));
     }
     nothing_written(&proxy);
     pin(&uid);
@@ -240,16 +304,26 @@ fn d3_a_context_that_leads_to_another_cluster_is_refused() {
 #[test]
 fn d3_the_heading_shows_where_it_goes_and_nothing_of_it_moves_the_cursor() {
     let mut stage = small("d3-heading");
-    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
     stage.deploy("v1.0.0", &[]).exits(0);
     let proxy = recording(&mut stage);
-    let kubeconfig = proxy.kubeconfig(&stage.hosting.path("tmp")).expect("kubeconfig can be written");
+    let kubeconfig = proxy
+        .kubeconfig(&stage.hosting.path("tmp"))
+        .expect("kubeconfig can be written");
     let text = fs::read_to_string(&kubeconfig).expect("file can be read");
-    let server = text.split("server: ").nth(1).and_then(|t| t.split_whitespace().next());
+    let server = text
+        .split("server: ")
+        .nth(1)
+        .and_then(|t| t.split_whitespace().next());
     let server = server.expect("a kubeconfig names a server").to_owned();
     let text = text
         .replace("current-context: test", "current-context: \"te\\e[2Jst\"")
-        .replace("contexts:\n- name: test", "contexts:\n- name: \"te\\e[2Jst\"");
+        .replace(
+            "contexts:\n- name: test",
+            "contexts:\n- name: \"te\\e[2Jst\"",
+        );
     fs::write(&kubeconfig, text).expect("file can be written");
     let digests: Vec<String> = ["v1.0.0", "v1.1.0"]
         .iter()
@@ -260,7 +334,10 @@ fn d3_the_heading_shows_where_it_goes_and_nothing_of_it_moves_the_cursor() {
             ran.stdout[at..at + 71].to_owned()
         })
         .collect();
-    let ran = stage.deploy("v1.1.0", &["--dry-run"]).exits(0).never_says("\u{1b}");
+    let ran = stage
+        .deploy("v1.1.0", &["--dry-run"])
+        .exits(0)
+        .never_says("\u{1b}");
     for line in [
         format!("Deploying: {} v1.1.0", stage.client),
         format!("Namespace: {}", stage.namespace),
@@ -269,7 +346,11 @@ fn d3_the_heading_shows_where_it_goes_and_nothing_of_it_moves_the_cursor() {
         format!("Digest: {}", digests[1]),
         format!("Active: v1.0.0 {}", digests[0]),
     ] {
-        assert!(ran.stdout.lines().any(|l| l == line), "{line}\n{}", ran.stdout);
+        assert!(
+            ran.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            ran.stdout
+        );
     }
 }
 
@@ -281,12 +362,19 @@ fn d4_y_or_yes_on_a_terminal_confirm_and_nothing_else() {
     let ask = || Terminal::of(&stage.command(["deploy", "--package", &package]));
     for no in ["n\n", "Y\n", "ｙ\n", "у\n", "\n", "yy\n", "YES\n", "\u{4}"] {
         let ran = ask().types(no).ends().exits(2).says("nothing was changed");
-        assert!(ran.stdout.contains("Proceed with deployment? (y/N)"), "{no:?}\n{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("Proceed with deployment? (y/N)"),
+            "{no:?}\n{}",
+            ran.stdout
+        );
         nothing_written(&proxy);
     }
     ask().types("y\n").ends().exits(0);
     ask().types("yes\n").ends().exits(0);
-    assert_eq!(stage.outcomes().last().map(String::as_str), Some("v1.0.0 active"));
+    assert_eq!(
+        stage.outcomes().last().map(String::as_str),
+        Some("v1.0.0 active")
+    );
 }
 
 #[test]
@@ -316,7 +404,9 @@ fn d4_without_a_terminal_it_says_how_to_confirm_and_can_be_bound_to_a_package() 
     let ran = stage.deploy("v1.0.0", &["--dry-run"]).exits(0);
     let digest = ran.stdout.lines().find_map(|l| l.strip_prefix("Digest: "));
     let digest = digest.expect("the heading tells the digest").to_owned();
-    stage.deploy("v1.0.0", &["--expect-digest", &digest]).exits(0);
+    stage
+        .deploy("v1.0.0", &["--expect-digest", &digest])
+        .exits(0);
 }
 
 #[test]
@@ -366,9 +456,7 @@ fn d5_who_may_nothing_is_told_all_that_lacks() {
 fn d6_no_ready_node_refuses_and_some_only_warn() {
     let mut stage = small("d6-nodes");
     let proxy = recording(&mut stage);
-    let node = |name: &str, ready: &str| {
-        json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}})
-    };
+    let node = |name: &str, ready: &str| json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}});
     let nodes = |list: &[Value]| {
         let list = json!({"kind": "NodeList", "apiVersion": "v1", "items": list});
         move |seen: &Seen, _: u64| match seen.path.as_str() {
@@ -385,33 +473,49 @@ fn d6_no_ready_node_refuses_and_some_only_warn() {
     stage.deploy("v1.0.0", &["--skip-check", "nodes"]).exits(0);
     assert_eq!(stage.records()[0]["skipped"], json!(["nodes"]));
     proxy.inject(nodes(&[node("a", "True"), node("b", "Unknown")]));
-    stage.deploy("v1.0.0", &[]).exits(0).says("[WARN] 1 of 2 nodes are not Ready");
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(0)
+        .says("[WARN] 1 of 2 nodes are not Ready");
 }
 
 #[test]
 fn d6_a_quota_that_would_be_exceeded_refuses() {
     let mut stage = Stage::new("d6-quota");
     let namespace = stage.namespace.clone();
-    stage.sources(&[("web.yaml", &web(&stage.image("v1", Mode::Ok), 2))]).package("v1.0.0");
+    stage
+        .sources(&[("web.yaml", &web(&stage.image("v1", Mode::Ok), 2))])
+        .package("v1.0.0");
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
-    stage.kubectl(&["create", "quota", "few", "--hard=pods=1"]).exits(0);
-    stage.until("counted", || stage.get("resourcequota/few")["status"]["used"]["pods"] == "0");
+    stage
+        .kubectl(&["create", "quota", "few", "--hard=pods=1"])
+        .exits(0);
+    stage.until("counted", || {
+        stage.get("resourcequota/few")["status"]["used"]["pods"] == "0"
+    });
     let proxy = recording(&mut stage);
     stage
-        .deploy("v1.0.0", &["--skip-check", "nodes,images,secrets"])
+        .deploy("v1.0.0", &["--skip-check", "nodes,images,secrets", "--timeout=30s"])
         .exits(9)
         .says("few")
         .says("pods");
     nothing_written(&proxy);
     stage
-        .deploy("v1.0.0", &["--skip-check", "quota", "--no-wait", "--no-rollback"])
+        .deploy(
+            "v1.0.0",
+            &["--skip-check", "quota", "--no-wait", "--no-rollback"],
+        )
         .exits(0);
 }
 
 #[test]
 fn d6_an_image_that_its_registry_does_not_have_refuses() {
     let mut stage = Stage::new("d6-image");
-    let gone = format!("{}/web@sha256:{}", stage.cluster.registry().host(), "1".repeat(64));
+    let gone = format!(
+        "{}/web@sha256:{}",
+        stage.cluster.registry().host(),
+        "1".repeat(64)
+    );
     // Nobody listens on port 1: not reachable from here is for nodes to know.
     let far = format!("127.0.0.1:1/far@sha256:{}", "2".repeat(64));
     let second = web(&far, 0).replace("name: web", "name: far");
@@ -445,14 +549,24 @@ fn reading(image: &str, keys: &[(&str, &str)]) -> String {
 #[test]
 fn missing_secrets_and_keys_are_told_all_at_once() {
     let mut stage = Stage::new("secrets");
-    let keys = [("database", "password"), ("database", "user"), ("mail", "password")];
+    let keys = [
+        ("database", "password"),
+        ("database", "user"),
+        ("mail", "password"),
+    ];
     stage
         .sources(&[("web.yaml", &reading(&stage.image("v1", Mode::Ok), &keys))])
         .package("v1.0.0");
     let namespace = stage.namespace.clone();
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
     stage
-        .kubectl(&["create", "secret", "generic", "database", "--from-literal=user=canary-4711"])
+        .kubectl(&[
+            "create",
+            "secret",
+            "generic",
+            "database",
+            "--from-literal=user=canary-4711",
+        ])
         .exits(0);
     let proxy = recording(&mut stage);
     stage
@@ -467,12 +581,27 @@ fn missing_secrets_and_keys_are_told_all_at_once() {
         .exits(0)
         .says("[WARN] Secret mail does not exist");
     stage
-        .kubectl(&["create", "secret", "generic", "mail", "--from-literal=password=x"])
+        .kubectl(&[
+            "create",
+            "secret",
+            "generic",
+            "mail",
+            "--from-literal=password=x",
+        ])
         .exits(0);
     stage
-        .kubectl(&["patch", "secret", "database", "-p", "{\"stringData\":{\"password\":\"x\"}}"])
+        .kubectl(&[
+            "patch",
+            "secret",
+            "database",
+            "-p",
+            "{\"stringData\":{\"password\":\"x\"}}",
+        ])
         .exits(0);
-    stage.deploy("v1.0.0", &[]).exits(0).never_says("Secret database");
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(0)
+        .never_says("Secret database");
 }
 
 #[test]
@@ -480,8 +609,16 @@ fn a_secret_that_the_package_has_made_is_not_missing() {
     let stage = Stage::new("made");
     let group = "external-secrets.io";
     let definition = crate::refused::definition("externalsecrets", group, "ExternalSecret");
-    stage.kubectl_apply(&definition, &["--server-side"]).exits(0);
-    stage.kubectl(&["wait", "--for=condition=Established", "crd/externalsecrets.external-secrets.io"]).exits(0);
+    stage
+        .kubectl_apply(&definition, &["--server-side"])
+        .exits(0);
+    stage
+        .kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "crd/externalsecrets.external-secrets.io",
+        ])
+        .exits(0);
     let maker = format!(
         "apiVersion: {group}/v1\nkind: ExternalSecret\nmetadata: {{name: mail}}\nspec: {{target: {{name: mail-login}}}}\n"
     );
@@ -492,6 +629,11 @@ fn a_secret_that_the_package_has_made_is_not_missing() {
             ("maker.yaml", &maker),
         ])
         .package("v1.0.0");
-    stage.deploy("v1.0.0", &["--no-wait"]).exits(0).never_says("mail-login does not exist");
-    stage.kubectl(&["delete", "crd", "externalsecrets.external-secrets.io"]).exits(0);
+    stage
+        .deploy("v1.0.0", &["--no-wait"])
+        .exits(0)
+        .never_says("mail-login does not exist");
+    stage
+        .kubectl(&["delete", "crd", "externalsecrets.external-secrets.io"])
+        .exits(0);
 }
