@@ -127,18 +127,21 @@ impl Rolling<'_> {
             drafts,
             warnings,
         } = match reading {
-            Ok(reading) if images.iter().any(Finding::is_error) => {
-                let mut findings = reading.warnings;
-                findings.extend(images);
-                return Err(findings);
-            }
             Ok(reading) => reading,
             Err(mut findings) => {
                 findings.extend(images);
                 return Err(findings);
             }
         };
-        let plan = plan::plan(self.package, &wanted, drafts, &live, &rules)?;
+        let plan = match plan::plan(self.package, &wanted, drafts, &live, &rules) {
+            Ok(plan) if !images.iter().any(Finding::is_error) => plan,
+            planned => {
+                let mut findings = warnings;
+                findings.extend(images);
+                findings.extend(planned.err().unwrap_or_default());
+                return Err(findings);
+            }
+        };
         screen.findings(&warnings);
         screen.findings(&images);
         screen.findings(&plan.warnings);
@@ -480,14 +483,6 @@ impl Rolling<'_> {
                     format!("Rollout of {version} failed, and no earlier version was put back"),
                 )
                 .help(self.by_hand(plan, state));
-                // What was told while it went on is said again: it may be far
-                // up by now.
-                screen.findings(
-                    &why.iter()
-                        .filter(|f| f.code == "rollback-failed")
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                );
                 self.failed(Exit::NotServing, finding, why, notes, plan)
             }
             Err(RunError::Stopped) => self.stopped(Exit::Interrupted, plan),

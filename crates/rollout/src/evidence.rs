@@ -12,6 +12,10 @@ const LINES: usize = 10;
 /// How much of a log is read, in bytes.
 const LOG_MAX: usize = 8 << 10;
 
+/// What the kubelet answers, as if it were the log, where a container's is
+/// gone.
+const NO_LOG: &str = "unable to retrieve container logs for ";
+
 /// How many events are shown.
 const EVENTS: usize = 5;
 
@@ -62,7 +66,10 @@ async fn log(api: &Api, namespace: &str, pod: &str, container: &str) -> Vec<Stri
     if text.trim().is_empty() {
         text = api.text(base).await.unwrap_or_default();
     }
-    text.lines().map(str::to_owned).collect()
+    text.lines()
+        .filter(|line| !line.starts_with(NO_LOG))
+        .map(str::to_owned)
+        .collect()
 }
 
 async fn events(api: &Api, namespace: &str, pod: &str) -> Vec<String> {

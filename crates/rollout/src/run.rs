@@ -303,21 +303,13 @@ impl Run<'_> {
     /// What was confirmed is what is applied: fields of ours, and which object
     /// bears a name, are as they were when the plan was made.
     async fn still_as_planned(&self, api: &Api) -> Result<(), RunError> {
-        let now = read::again(api, self.discovery, self.plan, self.wanted)
-            .await
-            .map_err(RunError::Refused)?;
-        let mut findings = Vec::new();
-        for step in &self.plan.steps {
-            let same = match (&step.before, now.get(&step.id)) {
-                (None, None) => true,
-                (Some(before), Some(now)) => fields::same_of_ours(before, now),
-                // A Namespace that was made just now, or that may not be read.
-                (None, Some(_)) | (Some(_), None) => step.id.is_namespace(),
-            };
-            if !same {
-                findings.push(changed(format!("{} was changed by someone else", step.id)));
-            }
-        }
+        let findings: Vec<Finding> =
+            read::changed_since(api, self.discovery, self.plan, self.wanted)
+                .await
+                .map_err(RunError::Refused)?
+                .into_iter()
+                .map(|id| changed(format!("{id} was changed by someone else")))
+                .collect();
         if findings.is_empty() {
             Ok(())
         } else {
@@ -459,8 +451,9 @@ impl Run<'_> {
         tell(Event::RollingBack(&to));
         let reason = first_words(&why);
         let number = failed.record.number + 1;
+        let record = failed.record.clone();
         // What the failed version made has to be known to be removed.
-        let _ = failed
+        let ended = failed
             .end(api, Outcome::Failed, stages.inventory(), &reason, tell)
             .await;
         match self.put_back(api, previous, number, &reason, tell).await {
@@ -484,12 +477,20 @@ impl Run<'_> {
                 Err(RunError::Interrupted { progress: why })
             }
             Err(Stop::Refused(more) | Stop::Failed(more)) => {
-                why.push(Finding::error(
+                let mut also = vec![Finding::error(
                     "rollback-failed",
                     Class::Cluster,
                     format!("Putting {to} back failed too"),
-                ));
-                why.extend(more);
+                )];
+                let both = format!("{reason}; {}: {}", also[0], first_words(&more));
+                also.extend(more);
+                tell(Event::Failed(&also));
+                if let Ok(Release { mut document, .. }) = ended {
+                    document.reason = both;
+                    let record = Record { document, ..record };
+                    let _ = records::update(api, self.client(), self.namespace(), &record).await;
+                }
+                why.extend(also);
                 Err(RunError::NotServing { why })
             }
         }

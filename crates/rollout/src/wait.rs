@@ -102,7 +102,13 @@ impl Waiter<'_> {
         stop: &(dyn Fn() -> bool + Send + Sync),
         tell: &mut (dyn FnMut(&ObjectId, Watched) + Send),
     ) -> Result<(), WaitError> {
-        let mut left: Vec<&Desired> = targets.to_vec();
+        let mut left = Vec::with_capacity(targets.len());
+        for desired in targets {
+            match ready::at_once(&desired.value, desired.ready_when.as_ref()) {
+                Some(told) => tell(&desired.id, Watched::Ready(told)),
+                None => left.push(*desired),
+            }
+        }
         let mut said: BTreeMap<ObjectId, String> = BTreeMap::new();
         let mut settling: BTreeMap<ObjectId, Settling> = BTreeMap::new();
         let begun = Instant::now();
@@ -111,6 +117,7 @@ impl Waiter<'_> {
             let snapshot = self.look(&left).await.map_err(WaitError::Api)?;
             let mut failed = Vec::new();
             let mut late = Vec::new();
+            let mut taken = Vec::new();
             left.retain(|desired| {
                 let id = &desired.id;
                 let why = match snapshot.objects.get(id) {
@@ -118,6 +125,14 @@ impl Waiter<'_> {
                     Some(object) => {
                         let observed = snapshot.observed(object);
                         let rules = self.rules(desired);
+                        // Whatever becomes of what somebody else put in its
+                        // place, it is not what is waited for.
+                        if let Err(e) = ready::serves(&observed, &desired.value)
+                            && e.manager.is_some()
+                        {
+                            taken.push((id.clone(), e.why, e.manager));
+                            return true;
+                        }
                         match ready::judge(&observed, &rules) {
                             Readiness::Ready(told) => {
                                 let remaining = settling
@@ -145,6 +160,9 @@ impl Waiter<'_> {
                 late.push((id.clone(), why));
                 true
             });
+            if !taken.is_empty() {
+                return Err(WaitError::NotServing(taken));
+            }
             if !failed.is_empty() {
                 return Err(WaitError::Failed(failed));
             }

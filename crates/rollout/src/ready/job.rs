@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::failure::{self, Signs};
-use super::pod::{controlled_by, trouble};
+use super::pod::{containers, controlled_by, is_well, trouble};
 use super::status::{Condition, count, is_true};
 use super::{Failure, Observed, Readiness, Reason, Rules};
 use crate::object::text;
@@ -31,7 +31,11 @@ pub(super) fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
             reason: Reason::JobFailed,
             message: format!("{}: {}", failed.reason(), failed.message()),
             pod: pod.map(|pod| text(pod, "/metadata/name").to_owned()),
-            container: None,
+            container: pod.and_then(|pod| {
+                containers(pod)
+                    .find(|container| !is_well(container))
+                    .map(|container| text(container, "/name").to_owned())
+            }),
         });
     }
     if job.pointer("/spec/suspend").and_then(Value::as_bool) == Some(true) {
