@@ -17,6 +17,7 @@ use crate::root::Hosting;
 use crate::runtime::Session;
 use crate::screen::{Screen, Tag, line};
 use crate::settings::Settings;
+use crate::tracked;
 
 /// Rolls a client back.
 pub fn run(
@@ -36,6 +37,9 @@ pub fn run(
     let target = target(&headings, args.to.as_ref()).map_err(|f| vec![f])?;
     let target = match target {
         Target::Active(version) => {
+            if let Some(hosting) = hosting {
+                screen.findings(&tracked::catch_up(hosting, environment));
+            }
             screen.report(&[line(
                 Tag::Ok,
                 format!("{client} {version} is already active: nothing was changed"),
@@ -81,7 +85,12 @@ enum Target {
 /// have served here.
 fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding> {
     let active = headings.iter().rfind(|h| h.outcome == Recorded::Active);
-    let good = |h: &&Heading| h.outcome.was_good();
+    // A version that was gone back from is good again only once it has been
+    // brought back for good.
+    let good = |h: &&Heading| {
+        let newest = headings.iter().rfind(|other| other.version == h.version);
+        h.outcome.was_good() && newest.is_none_or(|newest| newest.outcome != Recorded::RolledBack)
+    };
     match to {
         Some(version) => {
             let version = version.to_string();
@@ -207,6 +216,14 @@ mod tests {
             ("v1.1.0", Active),
         ]);
         assert_eq!(target(&after, None).unwrap(), Target::Record(1));
+        let last = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Superseded),
+            ("v1.2.0", RolledBack),
+            ("v1.1.0", RolledBack),
+            ("v1.0.0", Active),
+        ]);
+        assert_eq!(target(&last, None).unwrap_err().code, "nothing-to-roll-back-to");
     }
 
     #[test]
