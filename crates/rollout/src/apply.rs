@@ -150,13 +150,14 @@ impl Writer<'_> {
 
     /// Whether an object is as this step wants it.
     fn is_done(&self, object: &Value) -> bool {
-        let Some(ours) = fields::ours(object) else {
+        if !fields::is_managed(object) {
             return false;
-        };
+        }
+        let ours = fields::ours(object).unwrap_or(&Value::Null);
         fields::compare(&self.step.body, object, ours).is_none()
             || self.step.expected.as_ref().is_some_and(|expected| {
                 // A webhook may change what we send: the trial knows how.
-                fields::ours(expected) == Some(ours)
+                fields::ours(expected).unwrap_or(&Value::Null) == ours
                     && fields::project(expected, ours) == fields::project(object, ours)
             })
     }

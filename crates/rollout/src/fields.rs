@@ -77,6 +77,18 @@ pub fn ours(object: &Value) -> Option<&Value> {
         .map(|e| e.fields)
 }
 
+/// Whether nobody owns a field of an object. What has a name and no more
+/// leaves no trace of who applied it.
+pub fn is_nobodys(object: &Value) -> bool {
+    entries(object).all(|e| e.subresource == "status")
+}
+
+/// Whether we manage an object, as far as it tells itself: records tell the
+/// rest.
+pub fn is_managed(object: &Value) -> bool {
+    ours(object).is_some() || is_nobodys(object)
+}
+
 /// Whether an object was only ever written by plain `kubectl apply`, and by
 /// controllers: such a one is adopted without being asked.
 pub fn only_client_side(object: &Value) -> bool {

@@ -81,16 +81,21 @@ impl Live {
         self.discovery.find(gvk)
     }
 
-    /// Whether an object is ours: we applied it, or a record has its UID.
+    /// Whether an object is ours: we applied it, or a record has its UID. Of a
+    /// run that was cut off the record has the name alone: that will do for an
+    /// object of which nobody owns a field.
     ///
     /// Source of the rule: `docs/deploying.md` ("What is ours").
     pub fn is_ours(&self, object: &Value) -> bool {
         fields::ours(object).is_some() || {
-            let uid = uid(object);
+            let (uid, is_nobodys) = (uid(object), fields::is_nobodys(object));
             self.records
                 .iter()
                 .flat_map(|r| &r.document.inventory)
-                .any(|item| item.uid == uid)
+                .any(|item| {
+                    item.uid == uid
+                        || is_nobodys && item.uid.is_empty() && item.id() == ObjectId::of(object)
+                })
         }
     }
 

@@ -354,13 +354,22 @@ fn replaced(
         Finding::error(
             "field-immutable",
             Class::Cluster,
-            format!("{id}: {fields} cannot be changed{running}: {refusal}"),
+            format!("{id}: {fields} cannot be changed{running}: {}", reason(refusal)),
         )
         .help(format!(
             "Give it another name, or annotate it with {}: on-change to have it deleted and made anew",
             asks::REPLACE
         )),
     ])
+}
+
+/// Why, without the value: the server shows the whole of a Job's template.
+fn reason(refusal: &ApiError) -> String {
+    let told = refusal.to_string();
+    match told.rsplit_once(": ") {
+        Some((_, why)) if !refusal.causes().is_empty() => why.to_owned(),
+        _ => told,
+    }
 }
 
 fn foreign(id: &ObjectId, managers: &[String]) -> Finding {
@@ -508,7 +517,7 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
         // Another one of that name is not ours to remove, nor is one that we
         // no longer manage.
         let is_same = item.uid.is_empty() || item.uid == uid(object);
-        if is_same && fields::ours(object).is_some() {
+        if is_same && fields::is_managed(object) {
             leaving.push((item, id, object));
         }
     }

@@ -548,7 +548,7 @@ impl Stages<'_> {
             };
             let path = resource.path(&step.id.namespace, &step.id.name);
             match self.api.send(&Call::get(path)).await {
-                Ok(object) if fields::ours(&object).is_some() => {
+                Ok(object) if fields::is_managed(&object) => {
                     there.push(wanted_item(desired, crate::object::uid(&object).to_owned()));
                 }
                 Ok(_) => {}

@@ -16,7 +16,7 @@ pub struct Drift {
 /// The fields of an object that the package has and others have changed:
 /// `difference` is what the package's object and this one differ in.
 pub fn of(object: &Value, difference: &Difference) -> Vec<Drift> {
-    if fields::ours(object).is_none() {
+    if !fields::is_managed(object) {
         let managers = fields::strangers(object)
             .into_iter()
             .map(str::to_owned)

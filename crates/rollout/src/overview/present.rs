@@ -96,12 +96,19 @@ pub struct ObjectState {
 }
 
 /// How far a run came that has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Objects that are as the run wants them.
-    pub done: usize,
     /// Objects in all; 0 when nobody knows.
     pub total: usize,
+    /// Objects that are not, or not known to be, as the run wants them.
+    pub left: Vec<ObjectId>,
+}
+
+impl Progress {
+    /// Objects that are as the run wants them.
+    pub fn done(&self) -> usize {
+        self.total - self.left.len()
+    }
 }
 
 /// A release beside what the cluster has of it.
@@ -222,24 +229,26 @@ impl Looker<'_> {
     /// How far a run came whose end is not known.
     async fn progress(&self, release: &Release<'_>) -> Progress {
         let wanted = names(release);
+        let total = wanted.len();
         let seen = look::look(self.api, self.discovery, &wanted).await;
         let document = &release.record.document;
-        let done = if document.act == Act::Undeploy {
-            let there =
-                |id: &ObjectId| seen.objects.contains_key(id) || seen.unreadable.contains_key(id);
-            wanted.iter().filter(|(_, id)| !there(id)).count()
+        let drafts = if document.act == Act::Undeploy {
+            BTreeMap::new()
         } else {
-            let scalers = self.scalers(release).await;
-            let drafts = self.drafts(release, &seen, &scalers);
-            wanted
-                .iter()
-                .filter_map(|(_, id)| Some((seen.objects.get(id)?, drafts.get(id))))
-                .filter(|(object, draft)| is_done(object, &document.version, *draft))
-                .count()
+            self.drafts(release, &seen, &self.scalers(release).await)
+        };
+        let is_left = |id: &ObjectId| match (seen.objects.get(id), document.act) {
+            (object, Act::Undeploy) => object.is_some() || seen.unreadable.contains_key(id),
+            (Some(object), _) => !is_done(object, &document.version, drafts.get(id)),
+            (None, _) => true,
         };
         Progress {
-            done,
-            total: wanted.len(),
+            total,
+            left: wanted
+                .into_iter()
+                .map(|(_, id)| id)
+                .filter(is_left)
+                .collect(),
         }
     }
 
@@ -405,14 +414,17 @@ fn drift_of(object: &Value, draft: Option<&Draft>) -> Vec<Drift> {
 /// Whether a run has applied an object: by the version that packages write on
 /// it, else by its fields, else by its being ours.
 fn is_done(object: &Value, version: &str, draft: Option<&Draft>) -> bool {
-    fields::ours(object).is_some()
-        && match (annotation(object, VERSION), draft.map(|d| &d.state)) {
-            (Some(written), _) => written == version,
-            (None, Some(State::Differs(difference))) => {
-                difference.values.is_empty() && difference.extra.is_empty()
-            }
-            (None, state) => !matches!(state, Some(State::Foreign(_))),
+    // A Namespace that was there before is not for us to manage.
+    let is_ours = fields::is_managed(object) || ObjectId::of(object).is_namespace();
+    match (annotation(object, VERSION), draft.map(|d| &d.state)) {
+        (Some(written), _) => is_ours && written == version,
+        (None, Some(State::Same)) => true,
+        (None, Some(State::Differs(difference))) => {
+            is_ours && difference.values.is_empty() && difference.extra.is_empty()
         }
+        (None, Some(_)) => false,
+        (None, None) => is_ours,
+    }
 }
 
 #[cfg(test)]
@@ -434,6 +446,8 @@ mod tests {
         assert!(!is_done(&object(Some("v1.0.0")), "v1.1.0", None));
         assert!(is_done(&object(None), "v1.1.0", None));
         assert!(!is_done(&json!({"metadata": {}}), "v1.1.0", None));
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}});
+        assert!(is_done(&namespace, "v1.1.0", None));
         let differs = |field: &str| Draft {
             wanted: 0,
             state: State::Differs(fields::Difference {

@@ -217,7 +217,7 @@ fn stays(
     if !recorded.is_empty() && recorded != item.uid {
         return Some(("another object bears its name".to_owned(), Claim::Others));
     }
-    if fields::ours(object).is_none() {
+    if !fields::is_managed(object) {
         let managers = fields::strangers(object).join(", ");
         return Some((
             format!("it is no longer consign's, but managed by {managers}"),
