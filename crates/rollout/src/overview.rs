@@ -233,6 +233,7 @@ mod tests {
                     number: *number,
                     version: format!("v1.{number}.0"),
                     outcome: *outcome,
+                    holds: crate::record::Holds::Nothing,
                 })
                 .collect(),
             records: Vec::new(),

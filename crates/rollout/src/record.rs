@@ -22,7 +22,7 @@ use package::trust::TrustedPackage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::object::{ObjectId, label, text};
+use crate::object::{ObjectId, items, label, text};
 
 /// The newest schema of the document.
 pub const SCHEMA: u32 = 1;
@@ -266,6 +266,18 @@ pub struct Heading {
     pub version: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// Whether it holds the package itself.
+    pub holds: Holds,
+}
+
+/// Whether a record holds the package itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Holds {
+    /// It does not.
+    #[default]
+    Nothing,
+    /// It does.
+    Package,
 }
 
 /// Why a record cannot be read.
@@ -303,6 +315,18 @@ fn number(client: &ClientName, name: &str) -> Option<u64> {
     (number > 0 && number.to_string() == digits).then_some(number)
 }
 
+impl Holds {
+    /// Whoever owns the field wrote it, and it is owned as long as it is there:
+    /// metadata alone tells it.
+    fn of(config_map: &Value) -> Self {
+        let package = format!("f:{PACKAGE}");
+        let owned = items(config_map, "/metadata/managedFields")
+            .iter()
+            .any(|entry| entry["fieldsV1"]["f:binaryData"].get(&package).is_some());
+        if owned { Self::Package } else { Self::Nothing }
+    }
+}
+
 impl Heading {
     /// Off the metadata of a ConfigMap; `None` for one that is no record of
     /// this client.
@@ -315,6 +339,7 @@ impl Heading {
             outcome: label(config_map, LABEL_OUTCOME)
                 .and_then(|o| o.parse().ok())
                 .unwrap_or(Outcome::Unknown),
+            holds: Holds::of(config_map),
         })
     }
 }

@@ -5,15 +5,12 @@ use model::finding::{Class, Finding};
 use model::name::{ClientName, Namespace};
 use serde_json::{Value, json};
 
-use crate::api::{Api, ApiError, CONNECTIONS, Call};
+use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA};
 use crate::fields::MANAGER;
 use crate::object::items;
 use crate::record::{
-    self, Heading, KEPT, LABEL_CLIENT, LABEL_OUTCOME, Outcome, PACKAGES_KEPT, Record,
+    self, Heading, Holds, KEPT, LABEL_CLIENT, LABEL_OUTCOME, Outcome, PACKAGES_KEPT, Record,
 };
-
-/// Lists without what the objects hold.
-const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 fn collection(namespace: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/configmaps")
@@ -41,7 +38,7 @@ pub async fn headings(
         collection(namespace)
     );
     let list = api
-        .send(&Call::get(target).accept(METADATA_ONLY))
+        .send(&Call::get(target).accept(METADATA))
         .await
         .map_err(|e| unreadable(&e.to_string()))?;
     let mut headings: Vec<Heading> = items(&list, "/items")
@@ -241,25 +238,24 @@ pub async fn trim(
             }
         }
     }
-    // Those of consign alone hold packages; one that falls out of the newest
-    // ones is told by its place among the headings.
-    let mut holding: Vec<u64> = headings.iter().map(|h| h.number).collect();
-    holding.push(newest);
-    holding.sort_unstable();
-    holding.dedup();
-    if let Some(at) = holding.len().checked_sub(PACKAGES_KEPT + 1) {
-        let number = holding[at];
-        if !needed.contains(&number) {
-            let patch = json!({"binaryData": {"package.tar.gz": null}});
-            let target = format!(
-                "{}/{}?fieldManager={MANAGER}",
-                collection(namespace),
-                record::name(client, number)
-            );
-            match again(api, &Call::merge_patch(target, &patch)).await {
-                Err(e) if !e.is_missing() => return Err(e),
-                _ => {}
-            }
+    let mut numbers: Vec<u64> = headings.iter().map(|h| h.number).collect();
+    numbers.push(newest);
+    let newer = &numbers[numbers.len().saturating_sub(PACKAGES_KEPT)..];
+    let full = headings
+        .iter()
+        .filter(|h| h.holds == Holds::Package)
+        .map(|h| h.number)
+        .filter(|number| !newer.contains(number) && !needed.contains(number));
+    for number in full {
+        let patch = json!({"binaryData": {"package.tar.gz": null}});
+        let target = format!(
+            "{}/{}?fieldManager={MANAGER}",
+            collection(namespace),
+            record::name(client, number)
+        );
+        match again(api, &Call::merge_patch(target, &patch)).await {
+            Err(e) if !e.is_missing() => return Err(e),
+            _ => {}
         }
     }
     Ok(())

@@ -196,6 +196,7 @@ mod tests {
                 number: at as u64 + 1,
                 version: (*version).to_owned(),
                 outcome: *outcome,
+                holds: rollout::record::Holds::Nothing,
             })
             .collect()
     }
