@@ -37,6 +37,10 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// The longest pause, also when the server asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// Objects, alone or in lists, without what they hold.
+pub const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+     application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
 /// What is sent.
 #[derive(Debug, Clone)]
 pub struct Call {

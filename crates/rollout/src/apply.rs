@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::api::{Api, ApiError, Call};
+use crate::api::{Api, ApiError, Call, METADATA};
 use crate::discovery::Resource;
 use crate::draft::Adoption;
 use crate::fields::{self, HANDOVER, MANAGER};
@@ -165,7 +165,7 @@ impl Writer<'_> {
     async fn create(&self) -> Result<String, StepError> {
         let mut body = self.step.body.clone();
         body["metadata"]["resourceVersion"] = Value::from(NOT_THERE);
-        let call = Call::apply(self.target(MANAGER, ""), &body);
+        let call = Call::apply(self.target(MANAGER, ""), &body).accept(METADATA);
         let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
         match self.api.settle(&call, done).await {
             Ok(Some(object)) => Ok(uid(&object).to_owned()),
@@ -203,7 +203,7 @@ impl Writer<'_> {
             let mut body = self.step.body.clone();
             body["metadata"]["uid"] = Value::from(uid(&live));
             body["metadata"]["resourceVersion"] = Value::from(resource_version(&live));
-            let call = Call::apply(self.target(MANAGER, force), &body);
+            let call = Call::apply(self.target(MANAGER, force), &body).accept(METADATA);
             let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
             match self.api.settle(&call, done).await {
                 Ok(_) => return Ok(uid(&live).to_owned()),

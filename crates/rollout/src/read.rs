@@ -10,16 +10,16 @@ use package::trust::TrustedPackage;
 use serde_json::Value;
 
 use crate::access::{self, Permission};
-use crate::api::{Api, ApiError, CONNECTIONS, Call};
+use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA};
 use crate::connect::Connection;
-use crate::desired::Wanted;
+use crate::desired::{Desired, Wanted};
 use crate::discovery::{Discovery, Resource, Scope};
 use crate::draft::{self, Draft, State};
 use crate::fields;
 use crate::health::{self, Check};
 use crate::live::{self, Live, Trial};
 use crate::needs::{self, Found, Skip};
-use crate::object::{ObjectId, items, text};
+use crate::object::{ObjectId, items, resource_version, text, uid};
 use crate::plan;
 use crate::records;
 
@@ -92,18 +92,24 @@ pub async fn read(
     };
     said.all(unserved(question.wanted, &live.discovery));
     if said.stops() {
+        // Who may not read the records is told all that lacks, not this alone.
+        said.all(lacking_access(api, question, &live, namespace, &basis.rules).await);
         return Err(said.findings);
     }
     let lists = Lists::of(question.wanted, &live);
     let (objects, secrets, lacking) = tokio::join!(
-        lists.read(api, namespace, live.namespace.is_some()),
+        lists.read(api, namespace, live.namespace.is_some(), Detail::Whole),
         found_secrets(api, question, namespace, live.namespace.is_some()),
         lacking_access(api, question, &live, namespace, &basis.rules),
     );
+    let is_allowed = lacking.is_empty();
     said.all(lacking);
     match objects {
         Ok(objects) => live.objects = objects,
-        Err(findings) => said.all(findings),
+        Err(findings) => {
+            said.all(findings);
+            return Err(said.findings);
+        }
     }
     if let (Some(object), Some(resource)) = (
         &live.namespace,
@@ -125,7 +131,8 @@ pub async fn read(
         &secrets,
         skip,
     ));
-    if said.stops() {
+    if !is_allowed {
+        // The server would refuse to try anything.
         return Err(said.findings);
     }
     let drafts = draft::drafts(question.wanted, &live, &question.rules.choices, namespace);
@@ -142,6 +149,15 @@ pub async fn read(
         live.revisions = revisions(api, namespace, &live.discovery).await;
     }
     if said.stops() {
+        // What speaks against the objects themselves is told with the rest.
+        let planned = plan::plan(
+            question.package,
+            question.wanted,
+            drafts,
+            &live,
+            question.rules,
+        );
+        said.all(planned.err().unwrap_or_default());
         return Err(said.findings);
     }
     Ok(Reading {
@@ -268,18 +284,65 @@ impl Basis {
     }
 }
 
-/// The objects of a plan, read again.
-pub(crate) async fn again(
+/// The objects of a plan that are not as they were when it was made, by what
+/// is ours in them. Only their metadata is read, and the whole of those whose
+/// version went on.
+pub(crate) async fn changed_since(
     api: &Api,
     discovery: &Discovery,
     plan: &plan::Plan,
     wanted: &Wanted,
-) -> Result<BTreeMap<ObjectId, Value>, Vec<Finding>> {
+) -> Result<Vec<ObjectId>, Vec<Finding>> {
     let mut lists = Lists::default();
     for step in &plan.steps {
         lists.add(&step.id, discovery.find(&wanted.objects[step.wanted].gvk));
     }
-    lists.read(api, "", true).await
+    let now = lists.read(api, "", true, Detail::Metadata).await?;
+    let mut changed = Vec::new();
+    for step in &plan.steps {
+        let same = match (&step.before, now.get(&step.id)) {
+            (None, None) => true,
+            (Some(before), Some(now)) => {
+                let version = resource_version(before);
+                uid(before) == uid(now)
+                    && (version == resource_version(now) && !version.is_empty()
+                        || is_same_of_ours(api, discovery, &wanted.objects[step.wanted], before)
+                            .await?)
+            }
+            // A Namespace that was made just now, or that may not be read.
+            (None, Some(_)) | (Some(_), None) => step.id.is_namespace(),
+        };
+        if !same {
+            changed.push(step.id.clone());
+        }
+    }
+    Ok(changed)
+}
+
+async fn is_same_of_ours(
+    api: &Api,
+    discovery: &Discovery,
+    desired: &Desired,
+    before: &Value,
+) -> Result<bool, Vec<Finding>> {
+    let Some(resource) = discovery.find(&desired.gvk) else {
+        return Ok(false);
+    };
+    let path = resource.path(&desired.id.namespace, &desired.id.name);
+    match api.send(&Call::get(path)).await {
+        Ok(now) => Ok(fields::same_of_ours(before, &now)),
+        Err(e) if e.is_missing() => Ok(false),
+        Err(e) => Err(vec![unreadable(&resource.plural, &e)]),
+    }
+}
+
+/// How much is read of each object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// All of it.
+    Whole,
+    /// What names it, and its versions.
+    Metadata,
 }
 
 /// Kinds of the package that the cluster does not serve and the package does
@@ -373,21 +436,26 @@ impl Lists {
         api: &Api,
         namespace: &str,
         exists: bool,
+        detail: Detail,
     ) -> Result<BTreeMap<ObjectId, Value>, Vec<Finding>> {
+        let call = |path: String| match detail {
+            Detail::Whole => Call::get(path),
+            Detail::Metadata => Call::get(path).accept(METADATA),
+        };
         let lists = stream::iter(
             self.lists
                 .iter()
                 .filter(|((_, n), _)| exists || n != namespace),
         )
         .map(|((path, _), resource)| async move {
-            let answer = api.send(&Call::get(path.as_str())).await;
+            let answer = api.send(&call(path.clone())).await;
             (resource, answer.map(|list| items(&list, "/items").to_vec()))
         })
         .buffer_unordered(CONNECTIONS)
         .collect::<Vec<_>>();
         let singles = stream::iter(&self.singles)
             .map(|(id, resource)| async move {
-                let answer = api.send(&Call::get(resource.path("", &id.name))).await;
+                let answer = api.send(&call(resource.path("", &id.name))).await;
                 let found = match answer {
                     Ok(object) => Ok(vec![object]),
                     Err(e) if e.is_missing() => Ok(Vec::new()),

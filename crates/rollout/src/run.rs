@@ -14,7 +14,6 @@ use crate::connect::Connection;
 use crate::desired::Wanted;
 use crate::discovery::Discovery;
 use crate::event::{Event, Tell};
-use crate::fields;
 use crate::hold::{Hold, HoldError, Taking};
 use crate::holder::Holder;
 use crate::object::ObjectId;

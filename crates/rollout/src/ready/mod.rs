@@ -248,6 +248,36 @@ pub fn needs(object: &Value) -> Needs {
     }
 }
 
+/// What is to be said of an object that is ready by being applied, whatever
+/// else the cluster says: it need not be read for that.
+///
+/// ```
+/// use rollout::ready::at_once;
+/// let map = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap"});
+/// assert!(at_once(&map, None).is_some());
+/// let web = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment"});
+/// assert!(at_once(&web, None).is_none());
+/// ```
+pub fn at_once(object: &Value, ready_when: Option<&ReadyWhen>) -> Option<Told> {
+    let id = ObjectId::of(object);
+    let runs_or_settles = matches!(
+        (id.group.as_str(), id.kind.as_str()),
+        (
+            "apps" | "batch" | "apiextensions.k8s.io" | "apiregistration.k8s.io",
+            _
+        ) | (
+            "",
+            "Pod" | "ReplicationController" | "PersistentVolumeClaim" | "Namespace"
+        )
+    );
+    let balanced = id.is("", "Service") && text(object, "/spec/type") == "LoadBalancer";
+    (ready_when.is_none() && crate::order::is_built_in(&id.group) && !runs_or_settles && !balanced)
+        .then(|| Told {
+            line: "applied".to_owned(),
+            weight: Weight::Plain,
+        })
+}
+
 /// Whether an object is ready, will be, or cannot be.
 pub fn judge(observed: &Observed<'_>, rules: &Rules) -> Readiness {
     let object = observed.object;
