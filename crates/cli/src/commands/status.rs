@@ -3,7 +3,7 @@
 mod gather;
 mod show;
 
-use catalog::tracking::{self, Known, Status, Tracking};
+use catalog::tracking::{self, ContextName, Known, Status, Tracking};
 use model::finding::{Class, Finding, Severity};
 use model::name::{ClientName, Namespace};
 use rollout::desired::Wanted;
@@ -60,7 +60,7 @@ pub fn run(
         .wait(Discovery::read(api))
         .map_err(|e| vec![health::unreachable(connection, &e)])?;
     let tracking = gather::tracking(hosting, &mut warnings);
-    let clients = gather::clients(args, hosting, settings, &tracking, &session, &mut warnings)?;
+    let clients = gather::clients(args, hosting, settings, tracking.as_ref(), &session, &mut warnings)?;
     let me = rolling::holder(environment);
     let pasts = session.wait(overview::pasts(api, &clients, &me));
     let mut standings: Vec<Standing> = clients
@@ -199,10 +199,10 @@ fn differing(
     hosting: &Hosting,
     context: &str,
 ) -> Vec<Finding> {
-    let Ok(context) = context.parse() else {
+    let primary = tracked::primary(context, hosting);
+    let Ok(context) = context.parse::<ContextName>() else {
         return Vec::new();
     };
-    let primary = tracked::primary(context_name(&context), hosting);
     let mut known = Vec::new();
     let mut findings = Vec::new();
     for standing in standings {
@@ -245,10 +245,6 @@ fn differing(
     };
     findings.extend(tracking::differences(&view, &known));
     findings
-}
-
-fn context_name(context: &tracking::ContextName) -> &str {
-    context.as_str()
 }
 
 /// What the file calls what a record says; nothing of a run that has not

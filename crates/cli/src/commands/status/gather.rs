@@ -54,7 +54,7 @@ pub fn clients(
     args: &cluster::Status,
     hosting: Option<&Hosting>,
     settings: &Settings,
-    tracking: &Option<Tracking>,
+    tracking: Option<&Tracking>,
     session: &Session,
     warnings: &mut Vec<Finding>,
 ) -> Result<Vec<(ClientName, Namespace)>, Vec<Finding>> {
@@ -72,7 +72,7 @@ pub fn clients(
                 BTreeSet::new()
             }
         };
-    let listed = tracking.iter().flat_map(|t| &t.clients);
+    let listed = tracking.into_iter().flat_map(|t| &t.clients);
     let mut named: Vec<(ClientName, Option<Namespace>)> = listed
         .map(|client| (client.name.clone(), client.namespace.clone()))
         .collect();

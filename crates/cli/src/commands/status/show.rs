@@ -15,6 +15,9 @@ const DEPLOY_SCRIPT: &str = "deploy.sh";
 /// A reason longer than this is cut.
 const REASON_MAX: usize = 200;
 
+/// More objects than this are counted, not named.
+const LEFT_MAX: usize = 5;
+
 /// A table of all, and beneath it what is to be said of each.
 pub fn lines(standings: &[Standing], context: &str) -> Vec<Line> {
     if standings.is_empty() {
@@ -210,7 +213,12 @@ fn run_line(standing: &Standing, run: Run<'_>) -> Line {
         || "a run".to_owned(),
         |r| format!("{} of {}", word(r.document.act), r.document.version),
     );
-    let far = standing.present.progress.map(far).unwrap_or_default();
+    let far = standing
+        .present
+        .progress
+        .as_ref()
+        .map(far)
+        .unwrap_or_default();
     match (run, record) {
         (Run::Underway { by, age }, _) => line(
             Tag::Info,
@@ -239,12 +247,32 @@ fn run_line(standing: &Standing, run: Run<'_>) -> Line {
     }
 }
 
-/// `, with 3 of 5 objects done`.
-fn far(progress: Progress) -> String {
-    match progress.total {
-        0 => String::new(),
-        total => format!(", with {} of {total} objects done", progress.done),
+/// `, with 3 of 5 objects done, not Service n/web`.
+fn far(progress: &Progress) -> String {
+    if progress.total == 0 {
+        return String::new();
     }
+    let done = format!(
+        ", with {} of {} objects done",
+        progress.done(),
+        progress.total
+    );
+    if progress.left.is_empty() {
+        return done;
+    }
+    let shown: Vec<String> = progress
+        .left
+        .iter()
+        .take(LEFT_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let more = progress.left.len() - shown.len();
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    format!("{done}, not {}{more}", shown.join(", "))
 }
 
 fn way_out(standing: &Standing, record: Option<&Record>) -> String {
@@ -324,7 +352,7 @@ fn run_data(standing: &Standing) -> Value {
         Run::Open => (None, None),
     };
     let document = standing.open_record().map(|r| &r.document);
-    let progress = standing.present.progress;
+    let progress = standing.present.progress.as_ref();
     json!({
         "state": run_word(standing),
         "act": document.map(|d| word(d.act)),
@@ -334,7 +362,8 @@ fn run_data(standing: &Standing) -> Value {
         "started": document.map(|d| &d.started),
         "holder": holder,
         "age": age,
-        "done": progress.map(|p| p.done),
+        "done": progress.map(Progress::done),
         "total": progress.map(|p| p.total),
+        "left": progress.map(|p| p.left.iter().map(ToString::to_string).collect::<Vec<_>>()),
     })
 }
