@@ -763,6 +763,10 @@ end_record() {
   ask label configmap -n "$namespace" -l "consign.dev/client=$client,consign.dev/outcome=active,consign.dev/version" \
     --field-selector "metadata.name!=$ending" --overwrite consign.dev/outcome=superseded ||
     warn "older release records not updated: $(complaint)"
+  # Runs that were cut off before this one.
+  ask label configmap -n "$namespace" -l "consign.dev/client=$client,consign.dev/outcome=running" \
+    --field-selector "metadata.name!=$ending" --overwrite consign.dev/outcome=unknown ||
+    warn "older release records not updated: $(complaint)"
   # The one that served before is kept, however old: it is gone back to.
   for number in ${records[@]+"${records[@]}"}; do
     if ((number <= release - RECORDS_KEPT && number != good)); then old+=("consign.$client.r$number"); fi
