@@ -37,9 +37,11 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// The longest pause, also when the server asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// Objects, alone or in lists, without what they hold.
-pub const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
-     application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// An object without what it holds.
+pub const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/// A list of such.
+pub const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// What is sent.
 #[derive(Debug, Clone)]

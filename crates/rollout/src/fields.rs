@@ -7,6 +7,8 @@ mod same;
 
 mod compare;
 
+pub mod drift;
+
 use serde_json::Value;
 
 pub use compare::{Difference, compare};

@@ -1,7 +1,6 @@
 //! How clients stand in a cluster, for who asks: nothing is written, and what
 //! this user may not read is said and left out.
 
-mod drift;
 mod present;
 
 use std::collections::BTreeSet;
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use model::finding::{Class, Finding, Severity};
 use model::name::{ClientName, Namespace};
 
-use crate::api::{Api, ApiError, Call};
+use crate::api::{Api, ApiError, Call, METADATA_LIST};
 use crate::hold;
 use crate::holder::{self, Holder};
 use crate::object::{items, label, text};
@@ -19,21 +18,18 @@ use crate::processes;
 use crate::record::{Heading, LABEL_CLIENT, Outcome, Record, RecordError};
 use crate::records;
 
-pub use drift::Drift;
+pub use crate::fields::drift::Drift;
 pub use present::{Asked, Health, Identity, Looker, ObjectState, Present, Progress, Release};
 
 /// How many clients are looked at side by side: enough for the connection's
 /// slots, few enough that their objects do not pile up.
 const AT_ONCE: usize = 8;
 
-/// Lists without what the objects hold.
-const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
 /// The clients that have records somewhere in the cluster, each with its
 /// namespace; the error is for who may not list them all.
 pub async fn known(api: &Api) -> Result<BTreeSet<(ClientName, Namespace)>, ApiError> {
     let target = "/api/v1/configmaps?labelSelector=app.kubernetes.io/managed-by%3Dconsign";
-    let list = api.send(&Call::get(target).accept(METADATA_ONLY)).await?;
+    let list = api.send(&Call::get(target).accept(METADATA_LIST)).await?;
     Ok(items(&list, "/items")
         .iter()
         .filter_map(|map| {

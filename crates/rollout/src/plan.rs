@@ -11,7 +11,8 @@ use crate::asks::{self, Replace};
 use crate::desired::{Desired, Wanted};
 use crate::diff::{self, Change};
 use crate::draft::{Adoption, Choices, Draft, State};
-use crate::fields;
+use crate::fields::drift;
+use crate::fields::{self, Difference};
 use crate::live::{Live, Trial};
 use crate::object::{ObjectId, annotation, uid};
 use crate::record::{Document, InventoryItem};
@@ -220,8 +221,8 @@ fn step(
         }
         State::Differs(difference) => {
             let live_object = object.unwrap_or(&Value::Null);
-            if draft.adoption.is_none() && fields::ours(live_object).is_some() {
-                drift.clone_from(&difference.not_owned);
+            if draft.adoption.is_none() && live.is_ours(live_object) {
+                drift = drifted(live_object, difference);
             }
             let after = match live.trials.get(id) {
                 None | Some(Trial::Postponed) => {
@@ -271,10 +272,31 @@ fn step(
     })
 }
 
+/// Fields of ours that somebody else has now. What the package is the first to
+/// have is nobody's.
+fn drifted(live: &Value, difference: &Difference) -> Vec<String> {
+    drift::of(live, difference)
+        .into_iter()
+        .filter(|drift| !drift.managers.is_empty())
+        .map(|drift| {
+            if drift.field.is_empty() {
+                "all of it".to_owned()
+            } else {
+                drift.field
+            }
+        })
+        .collect()
+}
+
 /// Whether it is the client's Namespace, which this user may not change: a
 /// run in one that exists goes on without.
 fn is_kept_namespace(id: &ObjectId, refusal: &ApiError, own: &str) -> bool {
     refusal.is_forbidden() && id.is_namespace() && id.name == own
+}
+
+fn annotations(object: &Value) -> usize {
+    let annotations = object.pointer("/metadata/annotations");
+    annotations.and_then(Value::as_object).map_or(0, serde_json::Map::len)
 }
 
 /// What the server's answer means for an object that is there.
@@ -301,10 +323,19 @@ fn gone_with_adoption(live: &Value, draft: &Draft) -> Vec<Change> {
         .and_then(|entries| entries.last())
         .and_then(|entry| entry.get("fieldsV1"))
         .unwrap_or(&Value::Null);
+    // Plain apply owns the defaults too that the object was made with, and
+    // those come back; what its user wrote is in the annotation.
+    let written: Option<Value> = annotation(live, fields::LAST_APPLIED)
+        .and_then(|text| serde_json::from_str(text).ok());
+    let defaults = written.map_or_else(Vec::new, |written| {
+        fields::compare(&written, live, ours).extra
+    });
     fields::compare(&draft.body, live, ours)
         .extra
         .into_iter()
-        .filter(|path| !path.ends_with(fields::LAST_APPLIED))
+        .filter(|path| !path.ends_with(fields::LAST_APPLIED) && !defaults.contains(path))
+        // All annotations, where plain apply's note is the only one.
+        .filter(|path| path != ".metadata.annotations" || annotations(live) > 1)
         .map(|path| Change {
             path,
             before: Some(Value::from("…")),

@@ -10,7 +10,7 @@ use package::trust::TrustedPackage;
 use serde_json::Value;
 
 use crate::access::{self, Permission};
-use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA};
+use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA, METADATA_LIST};
 use crate::connect::Connection;
 use crate::desired::{Desired, Wanted};
 use crate::discovery::{Discovery, Resource, Scope};
@@ -438,9 +438,9 @@ impl Lists {
         exists: bool,
         detail: Detail,
     ) -> Result<BTreeMap<ObjectId, Value>, Vec<Finding>> {
-        let call = |path: String| match detail {
+        let call = |path: String, metadata: &'static str| match detail {
             Detail::Whole => Call::get(path),
-            Detail::Metadata => Call::get(path).accept(METADATA),
+            Detail::Metadata => Call::get(path).accept(metadata),
         };
         let lists = stream::iter(
             self.lists
@@ -448,14 +448,14 @@ impl Lists {
                 .filter(|((_, n), _)| exists || n != namespace),
         )
         .map(|((path, _), resource)| async move {
-            let answer = api.send(&call(path.clone())).await;
+            let answer = api.send(&call(path.clone(), METADATA_LIST)).await;
             (resource, answer.map(|list| items(&list, "/items").to_vec()))
         })
         .buffer_unordered(CONNECTIONS)
         .collect::<Vec<_>>();
         let singles = stream::iter(&self.singles)
             .map(|(id, resource)| async move {
-                let answer = api.send(&call(resource.path("", &id.name))).await;
+                let answer = api.send(&call(resource.path("", &id.name), METADATA)).await;
                 let found = match answer {
                     Ok(object) => Ok(vec![object]),
                     Err(e) if e.is_missing() => Ok(Vec::new()),

@@ -5,7 +5,7 @@ use model::finding::{Class, Finding};
 use model::name::{ClientName, Namespace};
 use serde_json::{Value, json};
 
-use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA};
+use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA_LIST};
 use crate::fields::MANAGER;
 use crate::object::items;
 use crate::record::{
@@ -38,7 +38,7 @@ pub async fn headings(
         collection(namespace)
     );
     let list = api
-        .send(&Call::get(target).accept(METADATA))
+        .send(&Call::get(target).accept(METADATA_LIST))
         .await
         .map_err(|e| unreadable(&e.to_string()))?;
     let mut headings: Vec<Heading> = items(&list, "/items")

@@ -234,8 +234,10 @@ fn list(
 /// the server fills in: a port's protocol.
 fn place_of(keys: &Map<String, Value>, wanted: &[Value], met: &[bool]) -> Option<usize> {
     let fits = |item: &Value| {
-        keys.iter()
-            .all(|(key, value)| item.get(key).is_none_or(|own| own == value))
+        item.is_object()
+            && keys
+                .iter()
+                .all(|(key, value)| item.get(key).is_none_or(|own| own == value))
     };
     let free = |at: &usize| !met[*at];
     let places = || (0..wanted.len()).filter(free);

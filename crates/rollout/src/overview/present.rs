@@ -6,7 +6,7 @@ use model::finding::Finding;
 use model::object::Gvk;
 use serde_json::Value;
 
-use super::drift::{self, Drift};
+use crate::fields::drift::{self, Drift};
 use super::unread;
 use crate::api::{Api, Call};
 use crate::desired::{Desired, Wanted};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Claim, Going, Staying, Undeployment};
 use crate::access::{self, Permission};
-use crate::api::{Api, CONNECTIONS, Call};
+use crate::api::{Api, CONNECTIONS, Call, METADATA_LIST};
 use crate::asks;
 use crate::connect::Connection;
 use crate::discovery::{Discovery, Scope};
@@ -23,9 +23,6 @@ use crate::order;
 use crate::record::{InventoryItem, LABEL_CLIENT, Outcome, Record};
 use crate::records;
 use crate::stages;
-
-/// Lists without what the objects hold.
-const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// What becomes of the claims of volumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +249,7 @@ async fn spare_definitions(api: &Api, plan: &mut Undeployment) {
         };
         let (version, plural) = (&resource.gvk.version, &resource.plural);
         let target = format!("/apis/{group}/{version}/{plural}");
-        let why = match api.send(&Call::get(target).accept(METADATA_ONLY)).await {
+        let why = match api.send(&Call::get(target).accept(METADATA_LIST)).await {
             Ok(list) => {
                 let others = items(&list, "/items")
                     .iter()
@@ -313,7 +310,7 @@ async fn claims(
         question.namespace
     );
     // Who may not list them is not told of them.
-    let Ok(list) = api.send(&Call::get(target).accept(METADATA_ONLY)).await else {
+    let Ok(list) = api.send(&Call::get(target).accept(METADATA_LIST)).await else {
         return;
     };
     plan.claims = items(&list, "/items")
@@ -409,7 +406,7 @@ async fn tenants(api: &Api, question: &Question<'_>) -> Result<Vec<String>, Find
         question.namespace
     );
     let list = api
-        .send(&Call::get(target).accept(METADATA_ONLY))
+        .send(&Call::get(target).accept(METADATA_LIST))
         .await
         .map_err(|e| {
             Finding::error(
