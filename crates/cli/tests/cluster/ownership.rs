@@ -63,7 +63,7 @@ fn d10_a_field_of_another_manager_is_not_taken_unless_asked() {
         .exits(0);
     for line in [
         "change configmap/settings",
-        "  ~ data.text: \"theirs\" -> \"two\"",
+        "  ~ .data.text: \"theirs\" -> \"two\"",
         "  ! taken from their-operator: .data.text",
     ] {
         assert!(shown.stdout.lines().any(|l| l == line), "{line}\n{}", shown.stdout);
@@ -133,7 +133,7 @@ fn d10_what_persons_changed_is_named_and_taken_back() {
     stage
         .deploy("v1.2.0", &[])
         .exits(6)
-        .says("containers[name=\\\"web\\\"].image belongs to manager \"kubectl-edit\"");
+        .says("containers[name=\"web\"].image belongs to manager \"kubectl-edit\"");
     nothing_written(&proxy);
     stage.deploy("v1.2.0", &["--take-over", "kubectl-edit"]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
@@ -163,12 +163,29 @@ fn d10_the_same_version_again_shows_what_others_changed() {
     nothing_written(&proxy);
     let shown = stage.deploy("v1.0.0", &["--take-over", "by-hand", "--dry-run"]).exits(0);
     assert!(
-        shown.stdout.contains("  ! changed by others since: data.text"),
+        shown.stdout.contains("  ! changed by others since: all of it"),
         "{}",
         shown.stdout
     );
     stage.deploy("v1.0.0", &["--take-over", "by-hand"]).exits(0);
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
+}
+
+#[test]
+fn d10_what_a_version_is_the_first_to_have_is_no_drift() {
+    let stage = Stage::new("no-drift");
+    let more = settings("one") + "  more: of-it\n";
+    stage.sources(&[("settings.yaml", &more)]).package("v1.0.0");
+    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    stage.deploy("v1.1.0", &[]).exits(0);
+    // Nobody watches: with drift it would ask for the version's name.
+    let client = stage.client.clone();
+    stage
+        .run(["rollback", "--client", &client, "--yes"])
+        .exits(0)
+        .never_says("changed by others");
+    assert_eq!(stage.get("configmap/settings")["data"]["more"], "of-it");
 }
 
 #[test]
@@ -208,9 +225,13 @@ fn d19_what_plain_apply_deployed_is_adopted_and_no_field_is_left_owned_by_nobody
         "change deployment.apps/web (adopted from plain kubectl apply)",
         "change service/web (adopted from plain kubectl apply)",
         "change configmap/settings (adopted from plain kubectl apply)",
-        "  - data.gone: \"…\"",
+        "  - .data.gone: \"…\"",
     ] {
         assert!(plan.stdout.lines().any(|l| l == line), "{line}\n{}", plan.stdout);
+    }
+    // Defaults that plain apply owns come back: that is no change.
+    for default in ["dnsPolicy", "sessionAffinity", "annotations:", "protocol"] {
+        assert!(!plan.stdout.contains(default), "{default}\n{}", plan.stdout);
     }
     stage.deploy("v1.0.0", &[]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.0.0"]);
@@ -377,8 +398,11 @@ fn replicas_are_handed_over_to_an_autoscaler_and_never_fall_back() {
         .filter(|w| w.path.ends_with("/deployments/web"))
         .map(|w| serde_json::from_slice(&w.body).expect("it is JSON"))
         .collect();
-    assert_eq!(sent.len(), 1);
-    assert!(sent[0]["spec"]["replicas"].is_null(), "{}", sent[0]);
+    // More than one where the controllers were faster with the status.
+    assert!(!sent.is_empty());
+    for body in sent {
+        assert!(body["spec"]["replicas"].is_null(), "{body}");
+    }
 }
 
 #[test]

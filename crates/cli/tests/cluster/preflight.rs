@@ -207,7 +207,7 @@ fn dry_run_prints_the_whole_plan_and_writes_nothing() {
     let ran = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
     for line in [
         "change configmap/settings",
-        "  ~ data.text: \"one\" -> \"two\"",
+        "  ~ .data.text: \"one\" -> \"two\"",
         "prune service/web",
     ] {
         assert!(

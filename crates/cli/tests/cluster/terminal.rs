@@ -23,13 +23,18 @@ impl Terminal {
     /// Starts a command with its own arguments, directory and environment.
     pub fn of(command: &Command) -> Self {
         let mut line = Vec::new();
-        for part in [command.get_program()].into_iter().chain(command.get_args()) {
+        for part in [command.get_program()]
+            .into_iter()
+            .chain(command.get_args())
+        {
             let part = part.to_str().expect("a command is text");
             assert!(!part.contains('\''), "{part}");
             line.push(format!("'{part}'"));
         }
         let mut script = Command::new("script");
-        script.args(["-qefc", &line.join(" "), "/dev/null"]).env_clear();
+        script
+            .args(["-qefc", &line.join(" "), "/dev/null"])
+            .env_clear();
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
                 script.env(name, value);
