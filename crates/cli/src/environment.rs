@@ -33,8 +33,6 @@ pub struct Environment {
     pub ssl_cert_file: Option<PathBuf>,
     /// What programs that act for the user are told of them.
     pub user: Vec<(OsString, OsString)>,
-    /// `KUBECONFIG`: one file or several.
-    pub kubeconfig: Option<OsString>,
     /// Where temporary files go: `TMPDIR`, else `/tmp`.
     pub temporary: PathBuf,
     /// Where what is to be kept for the next run goes: `XDG_STATE_HOME`, else
@@ -100,7 +98,6 @@ impl Environment {
                 .iter()
                 .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
                 .collect(),
-            kubeconfig: std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()),
             temporary: path("TMPDIR").unwrap_or_else(|| "/tmp".into()),
             // A relative one is to be ignored (XDG Base Directory
             // Specification).

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tokio::sync::watch;
 
 use crate::exit::Exit;
 
@@ -26,7 +25,7 @@ pub fn hold() -> MutexGuard<'static, ()> {
 /// next safe point, the second one to end at once.
 #[derive(Debug)]
 pub struct Interrupts {
-    asked: watch::Sender<bool>,
+    asked: AtomicBool,
     signal: AtomicI32,
     wrote: AtomicBool,
 }
@@ -34,7 +33,7 @@ pub struct Interrupts {
 impl Interrupts {
     fn new() -> Self {
         Self {
-            asked: watch::Sender::new(false),
+            asked: AtomicBool::new(false),
             signal: AtomicI32::new(0),
             wrote: AtomicBool::new(false),
         }
@@ -42,12 +41,7 @@ impl Interrupts {
 
     /// Whether it shall stop.
     pub fn asked(&self) -> bool {
-        *self.asked.borrow()
-    }
-
-    /// Turns true when it shall stop, for whoever would wait for that.
-    pub fn asks(&self) -> watch::Receiver<bool> {
-        self.asked.subscribe()
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// Notes that something is about to be written to the cluster: from now on
@@ -73,7 +67,7 @@ impl Interrupts {
             return Err(exit);
         }
         self.signal.store(signal, Ordering::SeqCst);
-        self.asked.send_replace(true);
+        self.asked.store(true, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -128,11 +122,10 @@ mod tests {
     #[test]
     fn d30_the_first_signal_asks_and_the_second_ends() {
         let run = Interrupts::new();
-        let asks = run.asks();
-        assert!(!run.asked() && !asks.has_changed().unwrap());
+        assert!(!run.asked());
         assert_eq!(run.exit(), None);
         assert_eq!(run.ask(SIGTERM), Ok(()));
-        assert!(run.asked() && asks.has_changed().unwrap());
+        assert!(run.asked());
         // Nothing was written: it ends as any command does.
         assert_eq!(run.exit(), Some(Exit::Terminated));
         assert_eq!(run.ask(SIGINT), Err(Exit::Terminated));
