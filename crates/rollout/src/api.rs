@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::fence::Fence;
+use crate::known::Known;
 use crate::redact;
 
 /// Requests on their way at once; each has a connection of its own.
@@ -42,6 +43,9 @@ pub const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s
 
 /// A list of such.
 pub const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// Text as it is.
+const PLAIN: &str = "*/*";
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -261,6 +265,7 @@ pub struct Api {
     slots: Arc<Semaphore>,
     sent: Arc<AtomicU64>,
     fence: Option<Arc<Fence>>,
+    known: Arc<Known>,
 }
 
 impl std::fmt::Debug for Api {
@@ -277,6 +282,7 @@ impl Api {
             slots: Arc::new(Semaphore::new(CONNECTIONS)),
             sent: Arc::new(AtomicU64::new(0)),
             fence: None,
+            known: Arc::default(),
         }
     }
 
@@ -287,6 +293,11 @@ impl Api {
             fence: Some(fence),
             ..self.clone()
         }
+    }
+
+    /// The secret values that came by, which are told nowhere.
+    pub fn known(&self) -> &Known {
+        &self.known
     }
 
     /// How many requests were sent.
@@ -400,26 +411,34 @@ impl Api {
             .await
             .map_err(|e| plain(ApiError::Unreachable(e.to_string())))?
             .to_bytes();
-        if status.is_success() {
-            return serde_json::from_slice(&body)
-                .or_else(|e| text_answer(&body).ok_or(e))
-                .map_err(|e| plain(ApiError::Nonsense(e.to_string())));
+        if !status.is_success() {
+            self.known.learn(&serde_json::from_slice(&call.body).unwrap_or_default());
+            let refusal = refusal(call, status, &body, &self.known);
+            return Err((ApiError::Refused(refusal), asked));
         }
-        Err((ApiError::Refused(refusal(call, status, &body)), asked))
+        // A log may look like anything.
+        if call.accept == PLAIN {
+            return Ok(Value::String(String::from_utf8_lossy(&body).into_owned()));
+        }
+        let answer = serde_json::from_slice(&body)
+            .or_else(|e| text_answer(&body).ok_or(e))
+            .map_err(|e| plain(ApiError::Nonsense(e.to_string())))?;
+        if is_about_secret(&call.target) {
+            self.known.learn_secret(&answer);
+        }
+        Ok(answer)
     }
 
     /// A pod's log, as text, its last bytes.
     pub async fn text(&self, target: String) -> Result<String, ApiError> {
-        let mut call = Call::get(target);
-        call.accept = "*/*";
-        match self.send(&call).await? {
+        match self.send(&Call::get(target).accept(PLAIN)).await? {
             Value::String(text) => Ok(text),
             other => Ok(other.to_string()),
         }
     }
 }
 
-/// `/readyz` and logs answer in plain text.
+/// `/readyz` answers in plain text.
 fn text_answer(body: &[u8]) -> Option<Value> {
     Some(Value::String(String::from_utf8_lossy(body).into_owned()))
         .filter(|text| text.as_str().is_some_and(|text| !text.starts_with('{')))
@@ -433,15 +452,18 @@ fn retry_after(value: Option<&HeaderValue>) -> Option<Duration> {
 /// The longest text of a server that is told.
 const TOLD_MAX: usize = 2_000;
 
-fn refusal(call: &Call, status: StatusCode, body: &[u8]) -> Refusal {
+fn refusal(call: &Call, status: StatusCode, body: &[u8], known: &Known) -> Refusal {
     let parsed: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let about_secret = is_about_secret(&call.target);
-    let words = |value: &Value| redact::message(value.as_str().unwrap_or_default(), about_secret);
+    let words = |value: &Value| {
+        let text = redact::message(value.as_str().unwrap_or_default(), about_secret);
+        known.scrub(&text)
+    };
     let mut message = words(&parsed["message"]);
     if message.is_empty() {
         message = match std::str::from_utf8(body) {
             Ok(text) if !text.is_empty() && !about_secret && parsed.is_null() => {
-                text.chars().take(TOLD_MAX).collect()
+                known.scrub(text).chars().take(TOLD_MAX).collect()
             }
             _ => format!("HTTP status {status}"),
         };

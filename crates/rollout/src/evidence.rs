@@ -4,7 +4,6 @@
 use crate::api::{Api, Call};
 use crate::object::{items, text};
 use crate::ready::Failure;
-use crate::redact::LEFT_OUT;
 
 /// How many lines of a log are shown.
 const LINES: usize = 10;
@@ -18,9 +17,6 @@ const NO_LOG: &str = "unable to retrieve container logs for ";
 
 /// How many events are shown.
 const EVENTS: usize = 5;
-
-/// A value shorter than this is no secret that could be found in a text.
-const VALUE_MIN: usize = 4;
 
 /// The evidence of a failure, line by line.
 pub async fn of(api: &Api, namespace: &str, failure: &Failure, secrets: &[String]) -> Vec<String> {
@@ -43,13 +39,13 @@ pub async fn of(api: &Api, namespace: &str, failure: &Failure, secrets: &[String
     if lines.is_empty() {
         return lines;
     }
-    let values = values(api, namespace, secrets).await;
+    // What the preflight did not read, or what has changed since.
+    for name in secrets {
+        let target = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let _ = api.send(&Call::get(target)).await;
+    }
     for line in &mut lines {
-        for value in &values {
-            if line.contains(value.as_str()) {
-                *line = line.replace(value.as_str(), LEFT_OUT);
-            }
-        }
+        *line = api.known().scrub(line);
     }
     lines
 }
@@ -84,32 +80,4 @@ async fn events(api: &Api, namespace: &str, pod: &str) -> Vec<String> {
         .iter()
         .map(|event| format!("{}: {}", text(event, "/reason"), text(event, "/message")))
         .collect()
-}
-
-/// The values of these Secrets, as text, to be left out of what is shown.
-async fn values(api: &Api, namespace: &str, secrets: &[String]) -> Vec<String> {
-    use base64::Engine as _;
-    let mut values = Vec::new();
-    for name in secrets {
-        let target = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
-        let Ok(secret) = api.send(&Call::get(target)).await else {
-            continue;
-        };
-        let data = secret["data"].as_object().into_iter().flatten();
-        for encoded in data.filter_map(|(_, value)| value.as_str()) {
-            let decoded = base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok());
-            values.push(encoded.to_owned());
-            // A log shows a value of several lines line by line.
-            for line in decoded.iter().flat_map(|text| text.lines()) {
-                values.push(line.trim().to_owned());
-            }
-        }
-    }
-    values.retain(|value| value.len() >= VALUE_MIN);
-    // The longest first: one may be part of another.
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    values
 }

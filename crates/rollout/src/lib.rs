@@ -13,6 +13,7 @@ pub mod fields;
 pub mod redact;
 
 pub mod diff;
+pub mod known;
 pub mod order;
 pub mod ready;
 

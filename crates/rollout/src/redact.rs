@@ -25,12 +25,26 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// A server's message without the values it quotes, where it concerns a
-/// Secret.
+/// What the server says before the value that it refuses.
+const VALUE_MARK: &str = "nvalid value: ";
+
+/// What a webhook's own words follow.
+const DENIED: &str = "denied the request";
+
+/// A server's message without what may be secret: whole objects that it
+/// repeats, and where it concerns a Secret whatever it quotes.
 pub fn message(text: &str, about_secret: bool) -> String {
     if !about_secret {
+        return without_objects(text);
+    }
+    // These words are about managers and fields.
+    if text.starts_with("Apply failed with") || text.starts_with("conflict with \"") {
         return text.to_owned();
     }
+    let text = match text.split_once(DENIED) {
+        Some((before, _)) => format!("{before}{DENIED}"),
+        None => text.to_owned(),
+    };
     // Whatever stands in quotes or after "Invalid value" may be one.
     let mut out = String::new();
     let mut quoted = false;
@@ -48,10 +62,57 @@ pub fn message(text: &str, about_secret: bool) -> String {
             (_, true) => {}
         }
     }
-    match out.split_once("nvalid value:") {
-        Some((before, _)) => format!("{before}nvalid value: {LEFT_OUT}"),
+    match out.split_once(VALUE_MARK) {
+        Some((before, _)) => format!("{before}{VALUE_MARK}{LEFT_OUT}"),
         None => out,
     }
+}
+
+/// A message without the objects that it repeats as refused values: a pod's
+/// template with all its variables may be one.
+fn without_objects(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(VALUE_MARK) {
+        let (before, value) = rest.split_at(at + VALUE_MARK.len());
+        out.push_str(before);
+        let opens = value.find(['{', '[']).filter(|at| {
+            // Go prints the type before the braces: `&v1.LabelSelector{`.
+            let kind = &value[..*at];
+            kind.chars().all(|c| c.is_ascii_alphanumeric() || "._/&*".contains(c))
+        });
+        rest = match opens {
+            Some(at) => {
+                out.push_str(LEFT_OUT);
+                &value[at + closed(&value[at..])..]
+            }
+            None => value,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How long the bracketed text is that this one begins with; all of it, if it
+/// is never closed.
+fn closed(text: &str) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '{' | '[' if !quoted => depth += 1,
+            '}' | ']' if !quoted => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + c.len_utf8();
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// An object without what is not the user's and what may be secret: its status
@@ -115,6 +176,20 @@ mod tests {
             !message("Secret is invalid: data[k]: Invalid value: canary", true).contains("canary")
         );
         assert!(!message(r#"unclosed "canary"#, true).contains("canary"));
+        let denied = r#"admission webhook "w" denied the request: canary is weak"#;
+        assert!(!message(denied, true).contains("canary"));
+        let conflict = r#"conflict with "kubectl-edit" using v1"#;
+        assert_eq!(message(conflict, true), conflict);
+    }
+
+    #[test]
+    fn messages_repeat_no_objects() {
+        let job = r#"Job.batch "j" is invalid: spec.template: Invalid value: {"env":[{"name":"A]","value":"ca\"nary}"}]}: field is immutable, spec.selector: Invalid value: &v1.LabelSelector{MatchLabels:map[string]string{"a":"canary"}}: field is immutable, spec.replicas: Invalid value: -1: must be more"#;
+        assert_eq!(
+            message(job, false),
+            r#"Job.batch "j" is invalid: spec.template: Invalid value: (left out): field is immutable, spec.selector: Invalid value: (left out): field is immutable, spec.replicas: Invalid value: -1: must be more"#
+        );
+        assert!(!message("Invalid value: {canary", false).contains("canary"));
     }
 
     #[test]

@@ -97,6 +97,9 @@ impl Stages<'_> {
     pub async fn run(&mut self, tell: &mut Tell<'_>) -> Result<(), Stop> {
         let deadline = Instant::now() + self.pace.timeout;
         tell(Event::Executing);
+        for desired in &self.wanted.objects {
+            self.api.known().learn(&desired.value);
+        }
         self.definitions(deadline, tell).await?;
         let later = self.try_later().await?;
         self.rest(&later, deadline, tell).await?;

@@ -145,8 +145,10 @@ impl Waiter<'_> {
                                 }
                                 format!("{}; it must stay so for a moment", told.line)
                             }
-                            Readiness::Waiting(why) => why,
-                            Readiness::Failed(failure) => {
+                            // What a program said at its end may be in both.
+                            Readiness::Waiting(why) => self.api.known().scrub(&why),
+                            Readiness::Failed(mut failure) => {
+                                failure.message = self.api.known().scrub(&failure.message);
                                 failed.push((id.clone(), failure));
                                 return true;
                             }
