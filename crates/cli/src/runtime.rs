@@ -28,11 +28,17 @@ impl Session {
                 )
                 .help("See the limits of this process: ulimit -a")
             })?;
-        let connection = runtime.block_on(connect::connect(context))?;
-        Ok(Self {
-            runtime,
-            connection,
-        })
+        match runtime.block_on(connect::connect(context)) {
+            Ok(connection) => Ok(Self {
+                runtime,
+                connection,
+            }),
+            Err(finding) => {
+                // A credential plugin may hang: nobody waits for it.
+                runtime.shutdown_background();
+                Err(finding)
+            }
+        }
     }
 
     /// Waits for something that the cluster answers.

@@ -10,6 +10,7 @@ use kube::{Client, Config};
 use model::finding::{Class, Finding};
 
 use crate::api::Api;
+use crate::processes;
 
 /// How long a credential plugin may take, with whatever it asks at the
 /// terminal.
@@ -42,19 +43,33 @@ pub async fn connect(context: Option<&str>) -> Result<Connection, Finding> {
 /// Opens a connection by this configuration. Nothing is sent yet, but a
 /// credential plugin may run.
 pub async fn open(config: Config, context: String) -> Result<Connection, Finding> {
+    open_within(CREDENTIALS_LIMIT, config, context).await
+}
+
+async fn open_within(
+    limit: Duration,
+    config: Config,
+    context: String,
+) -> Result<Connection, Finding> {
     let config = settled(config);
     let server = config.cluster_url.to_string();
     // The plugin is a program that is waited for: not on this thread.
+    let (begun, thread) = tokio::sync::oneshot::channel();
     let making = tokio::task::spawn_blocking(move || {
+        let _ = begun.send(rustix::thread::gettid());
         let _inside = tokio::runtime::Handle::try_current();
         Client::try_from(config)
     });
-    let client = match tokio::time::timeout(CREDENTIALS_LIMIT, making).await {
+    let client = match tokio::time::timeout(limit, making).await {
         Ok(Ok(Ok(client))) => client,
         Ok(Ok(Err(e))) => return Err(unusable(&context, &e.to_string())),
         Ok(Err(e)) => return Err(unusable(&context, &e.to_string())),
         Err(_) => {
-            let limit = CREDENTIALS_LIMIT.as_secs();
+            // Whoever waits for that thread would wait for the plugin.
+            if let Ok(thread) = thread.await {
+                processes::end_children(thread);
+            }
+            let limit = limit.as_secs();
             return Err(unusable(
                 &context,
                 &format!("its credential plugin did not answer within {limit} s"),
@@ -152,5 +167,59 @@ fn told(error: &KubeconfigError) -> String {
         },
         KubeconfigError::ReadConfig(source, path) => format!("{}: {source}", path.display()),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn d23_a_plugin_that_hangs_is_ended_with_all_that_it_began() {
+        let home = tempfile::tempdir().unwrap();
+        let (plugin, noted) = (home.path().join("plugin"), home.path().join("pid"));
+        let script = format!(
+            "#!/bin/sh\nsleep 600 &\necho $! > {}\nwait\n",
+            noted.display()
+        );
+        fs::write(&plugin, script).unwrap();
+        fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "users": [{"name": "x", "user": {"exec": {
+                "apiVersion": "client.authentication.k8s.io/v1",
+                "command": plugin,
+                "interactiveMode": "Never",
+            }}}],
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        });
+        let kubeconfig = Kubeconfig::from_yaml(&text.to_string()).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .unwrap();
+        let limit = Duration::from_secs(2);
+        let finding = open_within(limit, config, "x".to_owned())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            finding.to_string(),
+            "Cannot use the context x: its credential plugin did not answer within 2 s"
+        );
+        let pid = fs::read_to_string(noted).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        let begun = std::time::Instant::now();
+        // Who adopts it may leave it a zombie.
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{stat} is still there"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -1,6 +1,9 @@
-//! Whether a process that holds a Lease is still there.
+//! Processes of this machine: whether one that holds a Lease is still there,
+//! and the end of those that a thread of ours waits for.
 
 use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::holder::Holder;
 
@@ -21,6 +24,35 @@ fn started(pid: u32) -> Option<u64> {
         return None;
     }
     fields.get(19)?.parse().ok()
+}
+
+/// Ends the processes that this thread of ours began, and all that they began.
+/// Without /proc none is known.
+pub fn end_children(thread: Pid) {
+    let mut ending: Vec<Pid> = children(&format!("/proc/self/task/{}", thread.as_raw_nonzero()));
+    let mut at = 0;
+    // Those of one that has ended are nobody's: they are listed before.
+    while let Some(pid) = ending.get(at) {
+        let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+        for task in tasks.into_iter().flatten().flatten() {
+            ending.extend(children(&task.path().display().to_string()));
+        }
+        at += 1;
+    }
+    for pid in ending {
+        // One that has ended by itself is as good.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+fn children(task: &str) -> Vec<Pid> {
+    let Ok(listed) = fs::read_to_string(format!("{task}/children")) else {
+        return Vec::new();
+    };
+    listed
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw))
+        .collect()
 }
 
 #[cfg(test)]
