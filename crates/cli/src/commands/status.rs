@@ -60,7 +60,14 @@ pub fn run(
         .wait(Discovery::read(api))
         .map_err(|e| vec![health::unreachable(connection, &e)])?;
     let tracking = gather::tracking(hosting, &mut warnings);
-    let clients = gather::clients(args, hosting, settings, tracking.as_ref(), &session, &mut warnings)?;
+    let clients = gather::clients(
+        args,
+        hosting,
+        settings,
+        tracking.as_ref(),
+        &session,
+        &mut warnings,
+    )?;
     let me = rolling::holder(environment);
     let pasts = session.wait(overview::pasts(api, &clients, &me));
     let mut standings: Vec<Standing> = clients

@@ -180,7 +180,6 @@ impl Undeploying<'_> {
                 self.args.client, self.namespace
             ),
         )]);
-        screen.report(&staying(plan));
         let removed = plan
             .last
             .as_ref()
@@ -209,7 +208,7 @@ impl Undeploying<'_> {
             plain(RULE.to_owned()),
         ];
         if let Some(cut) = plan.last.as_ref().filter(|last| last.outcome.is_open()) {
-            lines.push(line(Tag::Warn, rolling::interrupted(cut)));
+            lines.push(line(Tag::Warn, rolling::interrupted(cut, "")));
         }
         lines
     }

@@ -344,4 +344,13 @@ fn a_package_is_compared_with_the_cluster_without_a_write() {
         "{:?}",
         proxy.writes()
     );
+
+    stage
+        .kubectl(&["scale", "deployment/web", "--replicas", "3"])
+        .exits(0);
+    diff("v1.0.0")
+        .exits(13)
+        .says("~ .spec.replicas: 3 -> 2")
+        .says("--take-over kubectl");
+    assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
 }

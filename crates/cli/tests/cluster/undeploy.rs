@@ -52,7 +52,7 @@ fn everything_goes_but_the_namespace_and_the_records() {
         .exits(0)
         .says("service/web deleted")
         .says("deployment.apps/web deleted")
-        .says(&format!("namespace/{namespace} stays"))
+        .says(&format!("keep namespace/{namespace}"))
         .says(&format!(
             "[OK] Removal complete: {} v1.0.0 is gone from {namespace}",
             stage.client
@@ -313,7 +313,11 @@ fn who_has_one_namespace_may_undeploy_it_but_not_delete_it() {
 fn with_fault(stage: &Stage, proxy: &ApiProxy, at: u64, fault: ApiFault, victim: &Victim) -> bool {
     proxy.forget();
     proxy.inject(among(Seen::is_write, move |n| {
-        if n == at { fault.clone() } else { ApiFault::None }
+        if n == at {
+            fault.clone()
+        } else {
+            ApiFault::None
+        }
     }));
     let mut child = stage
         .command(undeploy(stage, &["--yes"]))
@@ -352,11 +356,22 @@ fn d9_d12_any_write_may_be_lost_or_be_the_last_one() {
             }
             let outcomes = stage.outcomes();
             let newest = outcomes.last().map(String::as_str);
-            assert_eq!(newest, Some("v1.0.0 removed"), "{fault:?} at {at}: {outcomes:?}");
+            assert_eq!(
+                newest,
+                Some("v1.0.0 removed"),
+                "{fault:?} at {at}: {outcomes:?}"
+            );
             let open = |o: &&String| o.ends_with("active") || o.ends_with("running");
-            assert_eq!(outcomes.iter().find(open), None, "{fault:?} at {at}: {outcomes:?}");
+            assert_eq!(
+                outcomes.iter().find(open),
+                None,
+                "{fault:?} at {at}: {outcomes:?}"
+            );
             let clients = stage.hosting.read("config/clients.yaml");
-            assert!(clients.contains("status: removed"), "{fault:?} at {at}: {clients}");
+            assert!(
+                clients.contains("status: removed"),
+                "{fault:?} at {at}: {clients}"
+            );
         }
         if !met {
             break;

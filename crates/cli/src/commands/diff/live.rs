@@ -1,10 +1,14 @@
 //! A package beside the cluster: the plan that a deploy would have.
 
-use model::finding::Finding;
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::finding::{Class, Finding};
 use package::sealed::Package;
 use package::trust::{self, Policy};
 use rollout::desired::Wanted;
+use rollout::fields;
 use rollout::health::Check;
+use rollout::live::{Live, Trial};
 use rollout::plan::{self, Rules};
 use rollout::read::{self, Question};
 use serde_json::json;
@@ -35,7 +39,7 @@ pub fn run(
     let wanted = Wanted::of(&package)?;
     let session = Session::open(args.target.context.as_deref()).map_err(|f| vec![f])?;
     let connection = &session.connection;
-    let rules = Rules {
+    let mut rules = Rules {
         prune_kinds: settings
             .rollout
             .prune
@@ -46,16 +50,27 @@ pub fn run(
     };
     // Whether it could be deployed now is another question.
     let skip = [Check::Nodes, Check::Images, Check::Quota, Check::Secrets].into();
-    let question = Question {
-        package: &package,
-        wanted: &wanted,
-        rules: &rules,
-        skip: &skip,
-        expected_cluster: settings
-            .context(&connection.context)
-            .and_then(|c| c.cluster.as_deref()),
+    let read = |rules: &Rules| {
+        let question = Question {
+            package: &package,
+            wanted: &wanted,
+            rules,
+            skip: &skip,
+            expected_cluster: settings
+                .context(&connection.context)
+                .and_then(|c| c.cluster.as_deref()),
+        };
+        session.wait(read::read(connection, &question))
     };
-    let reading = session.wait(read::read(connection, &question))?;
+    let mut reading = read(&rules)?;
+    let managers = in_the_way(&reading.live);
+    if !managers.is_empty() {
+        // What others changed is what is asked about: the server tells what
+        // it would be without.
+        warnings.extend(managers.iter().map(|manager| taken(manager)));
+        rules.choices.take_over = managers.into_iter().collect();
+        reading = read(&rules)?;
+    }
     let plan = plan::plan(&package, &wanted, reading.drafts, &reading.live, &rules)?;
     warnings.extend(reading.warnings);
     warnings.extend(plan.warnings.clone());
@@ -81,4 +96,28 @@ pub fn run(
         findings: warnings,
         ..super::ended(args, differs, data)
     })
+}
+
+/// The managers that own fields which the package has.
+fn in_the_way(live: &Live) -> BTreeSet<String> {
+    live.trials
+        .values()
+        .filter_map(|trial| match trial {
+            Trial::Conflicts { refusal, .. } => Some(plan::conflicts(refusal)),
+            _ => None,
+        })
+        .flat_map(BTreeMap::into_keys)
+        .filter(|manager| manager != fields::HANDOVER && manager != fields::CLIENT_SIDE_APPLY)
+        .collect()
+}
+
+fn taken(manager: &str) -> Finding {
+    Finding::warning(
+        "field-conflict",
+        Class::Conflict,
+        format!("Fields that the package has belong to manager {manager:?}"),
+    )
+    .help(format!(
+        "A deploy changes them only with --take-over {manager}"
+    ))
 }
