@@ -7,6 +7,7 @@ use std::time::Duration;
 use catalog::tracking::Status;
 use jiff::Zoned;
 use model::finding::{Class, Finding};
+use model::version::Version;
 use package::open::Steps;
 use package::report::RULE;
 use package::trust::TrustedPackage;
@@ -19,7 +20,7 @@ use rollout::live::Live;
 use rollout::order::Reference;
 use rollout::plan::{self, Act as PlannedAct, Direction, Plan, Step};
 use rollout::read::{self, Question, Reading};
-use rollout::record::{Act, Document};
+use rollout::record::{self, Act, Document};
 use rollout::run::{OnFailure, Orders, Release, Run, RunError, Who};
 use rollout::stages::{Pace, Waiting};
 use rollout::state;
@@ -92,6 +93,10 @@ impl Rolling<'_> {
         let settings = self.hosting.map_or(&defaults, |h| &h.settings);
         if let Some(hosting) = self.hosting {
             screen.findings(&tracked::catch_up(hosting, self.environment));
+            let context = &self.session.connection.context;
+            if let Some(finding) = tracked::expected_namespace(&self.package.manifest, context, hosting) {
+                return Err(vec![finding]);
+            }
         }
         let wanted = Wanted::of(self.package)?;
         let rules = self.rules(settings);
@@ -373,7 +378,12 @@ impl Rolling<'_> {
             ));
         }
         if let Some(cut) = &plan.interrupted {
-            lines.push(line(Tag::Warn, interrupted(cut)));
+            let far = format!(
+                " after it had written {} of its {} objects",
+                plan.written,
+                cut.inventory.len()
+            );
+            lines.push(line(Tag::Warn, interrupted(cut, &far)));
         }
         lines
     }
@@ -623,20 +633,34 @@ impl Rolling<'_> {
         } else {
             Strictness::Lenient
         };
-        tracked::note(
-            &Became {
-                client: &manifest.client,
-                namespace: &manifest.namespace,
-                version: &manifest.version,
-                context: &self.session.connection.context,
-                status,
-                at,
-                former: plan.active.as_ref().and_then(|a| a.version.parse().ok()),
-            },
-            hosting,
-            self.environment,
-            strictness,
-        )
+        let note = |version: &Version, status, at: &str, former: Option<&str>| {
+            tracked::note(
+                &Became {
+                    client: &manifest.client,
+                    namespace: &manifest.namespace,
+                    version,
+                    context: &self.session.connection.context,
+                    status,
+                    at,
+                    former: former.and_then(|f| f.parse().ok()),
+                },
+                hosting,
+                self.environment,
+                strictness,
+            )
+        };
+        let active = plan.active.as_ref();
+        let mut notes = Vec::new();
+        // The script in a package knows nothing of this file.
+        if let Some(active) = active.filter(|a| a.tool == record::SCRIPT)
+            && let Ok(version) = active.version.parse::<Version>()
+            && version != manifest.version
+        {
+            let at = active.ended.as_ref().unwrap_or(&active.started);
+            notes.extend(note(&version, Status::Active, at, active.from.as_deref()));
+        }
+        notes.extend(note(&manifest.version, status, at, active.map(|a| a.version.as_str())));
+        notes
     }
 
     fn data(&self, plan: &Plan, release: Option<&Release>) -> Value {
@@ -668,10 +692,10 @@ pub fn holder(environment: &Environment) -> Holder {
     }
 }
 
-/// What is said of a run that was cut off.
-pub fn interrupted(cut: &Document) -> String {
+/// What is said of a run that was cut off, this far.
+pub fn interrupted(cut: &Document, far: &str) -> String {
     format!(
-        "A run of {} by {}@{}, begun {}, was cut off; this run goes on from what it left",
+        "A run of {} by {}@{}, begun {}, was cut off{far}; this run goes on from what it left",
         cut.version, cut.by, cut.host, cut.started
     )
 }
