@@ -3,11 +3,12 @@
 
 use catalog::index::{self, IndexError};
 use catalog::journal;
-use catalog::tracking::{Change, Primary, Status};
+use catalog::tracking::{Change, FILE, Primary, Status};
 use model::files::Root;
 use model::finding::{Class, Finding};
 use model::name::{ClientName, Namespace};
 use model::version::Version;
+use package::manifest::Manifest;
 
 use crate::environment::Environment;
 use crate::root::Hosting;
@@ -85,6 +86,39 @@ pub fn note(
         ));
     }
     findings
+}
+
+/// Refuses a package for another namespace than the one that the file says
+/// its client lives in: what runs there would be left behind. A file that
+/// cannot be read says nothing.
+pub fn expected_namespace(
+    manifest: &Manifest,
+    context: &str,
+    hosting: &Hosting,
+) -> Option<Finding> {
+    if primary(context, hosting) == Primary::No {
+        return None;
+    }
+    let tracking = index::read(&hosting.root).ok()??;
+    let client = tracking
+        .clients
+        .iter()
+        .find(|c| c.name == manifest.client)?;
+    let expected = client.namespace.as_ref()?;
+    (*expected != manifest.namespace).then(|| {
+        Finding::error(
+            "namespace-unexpected",
+            Class::Policy,
+            format!(
+                "Client {} lives in namespace {expected}, the package is for {}",
+                manifest.client, manifest.namespace
+            ),
+        )
+        .at(FILE, client.line)
+        .help(
+            "If it is to move, undeploy it there and correct its namespace in config/clients.yaml",
+        )
+    })
 }
 
 /// Writes what earlier runs could not.

@@ -26,7 +26,7 @@ pub struct Connection {
     pub api: Api,
     /// The context's name; `(in cluster)` in a pod.
     pub context: String,
-    /// The server's address.
+    /// The server's address, and a proxy's before it.
     pub server: String,
 }
 
@@ -52,7 +52,7 @@ async fn open_within(
     context: String,
 ) -> Result<Connection, Finding> {
     let config = settled(config);
-    let server = config.cluster_url.to_string();
+    let server = endpoint(&config);
     // The plugin is a program that is waited for: not on this thread.
     let (begun, thread) = tokio::sync::oneshot::channel();
     let making = tokio::task::spawn_blocking(move || {
@@ -79,8 +79,28 @@ async fn open_within(
     Ok(Connection {
         api: Api::new(client),
         context,
-        server: server.trim_end_matches('/').to_owned(),
+        server,
     })
+}
+
+/// Where requests go: the server, and the proxy that the kubeconfig or the
+/// environment puts before it, without its credentials.
+fn endpoint(config: &Config) -> String {
+    let server = config.cluster_url.to_string();
+    let server = server.trim_end_matches('/');
+    match config
+        .proxy_url
+        .as_ref()
+        .and_then(|proxy| Some((proxy, proxy.authority()?)))
+    {
+        Some((proxy, authority)) => {
+            let scheme = proxy.scheme_str().unwrap_or("http");
+            let host = authority.as_str();
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("{server} through {scheme}://{host}")
+        }
+        None => server.to_owned(),
+    }
 }
 
 fn unusable(context: &str, why: &str) -> Finding {

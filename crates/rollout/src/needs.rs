@@ -147,3 +147,89 @@ fn for_whom(need: &SecretNeed) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::object::Origin;
+    use model::yaml::{self, Limits};
+
+    use super::*;
+
+    fn objects(text: &str) -> Vec<Object> {
+        yaml::parse_resources(text, &Limits::default())
+            .unwrap()
+            .into_iter()
+            .map(|document| Object {
+                node: document.node,
+                origin: Origin::default(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_the_package_brings_or_has_made_need_not_be_there() {
+        let pod = "apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers:
+  - name: web
+    image: web
+    envFrom:
+    - secretRef: {name: brought}
+    - secretRef: {name: external}
+    - secretRef: {name: own-name}
+    - secretRef: {name: vault}
+    - secretRef: {name: dynamic}
+    - secretRef: {name: sealed}
+    - secretRef: {name: certificate}
+    - secretRef: {name: wanted}
+";
+        let makers = "
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: brought}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: x}
+spec: {target: {name: external}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: own-name}
+---
+apiVersion: secrets.hashicorp.com/v1beta1
+kind: VaultStaticSecret
+metadata: {name: x}
+spec: {destination: {name: vault}}
+---
+apiVersion: secrets.hashicorp.com/v1beta1
+kind: VaultDynamicSecret
+metadata: {name: x}
+spec: {destination: {name: dynamic}}
+---
+apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata: {name: sealed}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: x}
+spec: {secretName: certificate}
+";
+        let lone: Vec<String> = secrets(&objects(pod)).into_keys().collect();
+        assert_eq!(lone.len(), 8);
+        let with: Vec<String> = secrets(&objects(&format!("{pod}{makers}")))
+            .into_keys()
+            .collect();
+        assert_eq!(with, ["wanted"]);
+        // Another group's kind of that name makes nothing.
+        let other = makers.replace("cert-manager.io", "example.com");
+        let with: Vec<String> = secrets(&objects(&format!("{pod}{other}")))
+            .into_keys()
+            .collect();
+        assert_eq!(with, ["certificate", "wanted"]);
+    }
+}

@@ -16,7 +16,9 @@ use crate::stage::{Stage, settings, web};
 
 fn small(name: &str) -> Stage {
     let stage = Stage::new(name);
-    stage.sources(&[("settings.yaml", &settings("one"))]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("one"))])
+        .package("v1.0.0");
     stage
 }
 
@@ -54,15 +56,19 @@ fn kubeconfig(stage: &Stage, script: &str) -> PathBuf {
 fn d23_a_credential_plugin_that_fails_ends_the_run_and_its_words_are_passed_on() {
     let stage = small("d23-plugin");
     let failing = kubeconfig(&stage, "echo 'log in at the portal first' >&2; exit 7");
-    ran(stage.command(stage.deploy_arguments("v1.0.0", &[])).env("KUBECONFIG", &failing))
-        .exits(9)
-        .says("Cannot use the context exec")
-        .says("log in at the portal first");
+    ran(stage
+        .command(stage.deploy_arguments("v1.0.0", &[]))
+        .env("KUBECONFIG", &failing))
+    .exits(9)
+    .says("Cannot use the context exec")
+    .says("log in at the portal first");
     let missing = kubeconfig(&stage, "exit 0");
     fs::remove_file(stage.hosting.path("tmp/plugin")).expect("file can be removed");
-    ran(stage.command(stage.deploy_arguments("v1.0.0", &[])).env("KUBECONFIG", &missing))
-        .exits(9)
-        .says("Cannot use the context exec");
+    ran(stage
+        .command(stage.deploy_arguments("v1.0.0", &[]))
+        .env("KUBECONFIG", &missing))
+    .exits(9)
+    .says("Cannot use the context exec");
     assert!(stage.get("configmap/settings").is_null());
 }
 
@@ -80,7 +86,10 @@ fn d23_kubeconfig_may_list_several_files() {
     fs::write(dir.join("first"), contexts).expect("file can be written");
     fs::write(dir.join("second"), clusters).expect("file can be written");
     let list = format!("{0}/first:{0}/second", dir.display());
-    ran(stage.command(stage.deploy_arguments("v1.0.0", &[])).env("KUBECONFIG", list)).exits(0);
+    ran(stage
+        .command(stage.deploy_arguments("v1.0.0", &[]))
+        .env("KUBECONFIG", list))
+    .exits(0);
     assert!(!proxy.writes().is_empty());
     ran(stage
         .command(stage.deploy_arguments("v1.0.0", &["--context", "nowhere"]))
@@ -97,11 +106,22 @@ fn d23_no_kubectl_is_run_whatever_stands_first_in_path() {
     let ran_it = stage.hosting.path("tmp/ran");
     for name in ["kubectl", "helm", "kustomize", "git"] {
         let fake = bin.join(name);
-        fs::write(&fake, format!("#!/bin/sh\necho {name} >> {}\n", ran_it.display())).expect("file can be written");
+        fs::write(
+            &fake,
+            format!("#!/bin/sh\necho {name} >> {}\n", ran_it.display()),
+        )
+        .expect("file can be written");
         fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).expect("mode can be set");
     }
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    ran(stage.command(stage.deploy_arguments("v1.0.0", &[])).env("PATH", path)).exits(0);
+    let path = format!(
+        "{}:{}",
+        bin.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    ran(stage
+        .command(stage.deploy_arguments("v1.0.0", &[]))
+        .env("PATH", path))
+    .exits(0);
     assert!(!ran_it.exists(), "{:?}", fs::read_to_string(&ran_it));
 }
 
@@ -120,16 +140,31 @@ fn d23_a_cluster_more_than_one_minor_version_away_is_a_warning() {
             }
         }
     };
-    let manifest = stage.hosting.read(&format!("packages/{}-v1.0.0/MANIFEST.json", stage.client));
+    let manifest = stage
+        .hosting
+        .read(&format!("packages/{}-v1.0.0/MANIFEST.json", stage.client));
     let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("it is JSON");
-    let checked = manifest["consign"]["kubernetes"].as_str().expect("it says against what it was checked");
-    let minor: u32 = checked.split('.').nth(1).and_then(|m| m.parse().ok()).expect("it has a minor version");
+    let checked = manifest["consign"]["kubernetes"]
+        .as_str()
+        .expect("it says against what it was checked");
+    let minor: u32 = checked
+        .split('.')
+        .nth(1)
+        .and_then(|m| m.parse().ok())
+        .expect("it has a minor version");
     for (away, warns) in [(0, false), (1, false), (2, true)] {
         for server in [minor - away, minor + away] {
             proxy.inject(version(server));
             let told = stage.deploy("v1.0.0", &["--dry-run"]).exits(0);
-            let warning = format!("[WARN] The cluster runs Kubernetes v1.{server}.1, the package was checked against");
-            assert_eq!(told.stderr.contains(&warning), warns, "{server}\n{}", told.stderr);
+            let warning = format!(
+                "[WARN] The cluster runs Kubernetes v1.{server}.1, the package was checked against"
+            );
+            assert_eq!(
+                told.stderr.contains(&warning),
+                warns,
+                "{server}\n{}",
+                told.stderr
+            );
         }
     }
 }
@@ -154,7 +189,10 @@ fn d24_x10_no_token_is_ever_in_the_arguments_of_a_process() {
         .package("v1.0.0");
     let namespace = stage.namespace.clone();
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
-    let token = stage.cluster.namespace_user(&namespace).expect("the user can be made");
+    let token = stage
+        .cluster
+        .namespace_user(&namespace)
+        .expect("the user can be made");
     let answer = json!({
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
@@ -180,18 +218,32 @@ fn d24_x10_no_token_is_ever_in_the_arguments_of_a_process() {
     });
     result.exits(0).never_says(&token);
     let package = format!("{}@v1.0.0", stage.client);
-    assert!(seen.iter().any(|line| line.contains(&package)), "the deploy itself was never seen");
-    assert!(!seen.iter().any(|line| line.contains(&token)), "{} looks", looks.load(Ordering::SeqCst));
+    assert!(
+        seen.iter().any(|line| line.contains(&package)),
+        "the deploy itself was never seen"
+    );
+    assert!(
+        !seen.iter().any(|line| line.contains(&token)),
+        "{} looks",
+        looks.load(Ordering::SeqCst)
+    );
     assert_eq!(stage.answers("app=web"), ["v1.0.0"]);
     // Nor did it stay anywhere but where it was handed out.
     let mut places = vec![stage.hosting.path("")];
     while let Some(place) = places.pop() {
-        for entry in fs::read_dir(place).expect("directory can be listed").flatten() {
+        for entry in fs::read_dir(place)
+            .expect("directory can be listed")
+            .flatten()
+        {
             if entry.path().is_dir() {
                 places.push(entry.path());
             } else if entry.path() != handed {
                 let bytes = fs::read(entry.path()).unwrap_or_default();
-                assert!(!String::from_utf8_lossy(&bytes).contains(&token), "{}", entry.path().display());
+                assert!(
+                    !String::from_utf8_lossy(&bytes).contains(&token),
+                    "{}",
+                    entry.path().display()
+                );
             }
         }
     }
@@ -199,7 +251,9 @@ fn d24_x10_no_token_is_ever_in_the_arguments_of_a_process() {
 
 /// Where somebody may have left an `.env`.
 fn leave(stage: &Stage, place: &Path, evil: &ApiProxy) {
-    let kubeconfig = evil.kubeconfig(&stage.hosting.path("tmp")).expect("kubeconfig can be written");
+    let kubeconfig = evil
+        .kubeconfig(&stage.hosting.path("tmp"))
+        .expect("kubeconfig can be written");
     let text = format!(
         "KUBECONFIG={0}\nexport KUBECONFIG={0}\nHTTP_PROXY=http://127.0.0.1:1\nHTTPS_PROXY=http://127.0.0.1:1\nCONSIGN_CONTEXT=evil\nCONSIGN_YES=true\n",
         kubeconfig.display()
@@ -217,15 +271,49 @@ fn x11_no_env_file_is_read_wherever_it_lies() {
     let good = stage.through_proxy(|_, _| ApiFault::None);
     let here = stage.hosting.path("elsewhere");
     let client = stage.hosting.path(&format!("k8s/clients/{}", stage.client));
-    for place in [here.as_path(), &client, &stage.hosting.path(""), &stage.hosting.path("packages"), &stage.hosting.path("no-home")] {
+    for place in [
+        here.as_path(),
+        &client,
+        &stage.hosting.path(""),
+        &stage.hosting.path("packages"),
+        &stage.hosting.path("no-home"),
+    ] {
         leave(&stage, place, &evil);
     }
     let root = stage.hosting.path("").display().to_string();
     let package = format!("{}@v1.0.0", stage.client);
     let asks = ["--root", &root, "deploy", &package];
-    ran(stage.command(asks).current_dir(&here).stdin(std::process::Stdio::null())).exits(2);
-    ran(stage.command(asks).arg("--yes").current_dir(&here)).exits(0).says(&format!("Context: test"));
+    ran(stage
+        .command(asks)
+        .current_dir(&here)
+        .stdin(std::process::Stdio::null()))
+    .exits(2);
+    ran(stage.command(asks).arg("--yes").current_dir(&here))
+        .exits(0)
+        .says("Context: test");
     ran(stage.command(asks).arg("--yes").current_dir(&client)).exits(0);
     assert!(evil.seen().is_empty(), "{:?}", evil.seen());
     assert!(!good.writes().is_empty());
+}
+
+#[test]
+fn x11_a_proxy_that_the_environment_puts_in_between_is_shown_without_its_password() {
+    let mut stage = small("x11-proxy");
+    let good = stage.through_proxy(|_, _| ApiFault::None);
+    let arguments = stage.deploy_arguments("v1.0.0", &["--dry-run"]);
+    // Nobody listens on port 1.
+    ran(stage
+        .command(&arguments)
+        .env("HTTPS_PROXY", "http://ann:canary@127.0.0.1:1"))
+    .exits(9)
+    .says(" through http://127.0.0.1:1: ")
+    .never_says("canary");
+    assert!(good.seen().is_empty());
+    ran(stage
+        .command(&arguments)
+        .env("HTTPS_PROXY", "http://ann:canary@127.0.0.1:1")
+        .env("NO_PROXY", "127.0.0.1"))
+    .exits(0)
+    .never_says("through");
+    assert!(!good.seen().is_empty());
 }

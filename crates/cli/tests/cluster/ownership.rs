@@ -36,8 +36,12 @@ fn managers(object: &Value) -> Vec<&str> {
 /// Two versions of a ConfigMap, the first deployed.
 fn two_settings(name: &str) -> Stage {
     let stage = Stage::new(name);
-    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
-    stage.sources(&[("settings.yaml", &settings("one"))]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("one"))])
+        .package("v1.0.0");
     stage
 }
 
@@ -47,7 +51,14 @@ fn d10_a_field_of_another_manager_is_not_taken_unless_asked() {
     stage.deploy("v1.0.0", &[]).exits(0);
     let theirs = settings("theirs");
     stage
-        .kubectl_apply(&theirs, &["--server-side", "--field-manager=their-operator", "--force-conflicts"])
+        .kubectl_apply(
+            &theirs,
+            &[
+                "--server-side",
+                "--field-manager=their-operator",
+                "--force-conflicts",
+            ],
+        )
         .exits(0);
     let proxy = recording(&mut stage);
     stage
@@ -66,7 +77,11 @@ fn d10_a_field_of_another_manager_is_not_taken_unless_asked() {
         "  ~ .data.text: \"theirs\" -> \"two\"",
         "  ! taken from their-operator: .data.text",
     ] {
-        assert!(shown.stdout.lines().any(|l| l == line), "{line}\n{}", shown.stdout);
+        assert!(
+            shown.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            shown.stdout
+        );
     }
     nothing_written(&proxy);
     stage
@@ -79,14 +94,22 @@ fn d10_a_field_of_another_manager_is_not_taken_unless_asked() {
 fn d10_every_conflict_is_told_at_once() {
     let mut stage = Stage::new("d10-all");
     let second = |text: &str| settings(text).replace("name: settings", "name: second");
-    let files = |text: &str| [("settings.yaml", settings(text)), ("second.yaml", second(text))];
+    let files = |text: &str| {
+        [
+            ("settings.yaml", settings(text)),
+            ("second.yaml", second(text)),
+        ]
+    };
     for (version, text) in [("v1.0.0", "one"), ("v1.1.0", "two")] {
         let files = files(text);
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
         stage.sources(&files).package(version);
     }
     stage.deploy("v1.0.0", &[]).exits(0);
-    for (manager, text) in [("first-of-them", settings("x")), ("second-of-them", second("x"))] {
+    for (manager, text) in [
+        ("first-of-them", settings("x")),
+        ("second-of-them", second("x")),
+    ] {
         let manager = format!("--field-manager={manager}");
         stage
             .kubectl_apply(&text, &["--server-side", &manager, "--force-conflicts"])
@@ -104,7 +127,10 @@ fn d10_every_conflict_is_told_at_once() {
 #[test]
 fn d10_what_persons_changed_is_named_and_taken_back() {
     let mut stage = Stage::new("d10-persons");
-    stage.web("v1.0.0", Mode::Ok).sources(&[("web.yaml", &web(&stage.image("v1.0.0", Mode::Ok), 1))]).package("v1.0.0");
+    stage
+        .web("v1.0.0", Mode::Ok)
+        .sources(&[("web.yaml", &web(&stage.image("v1.0.0", Mode::Ok), 1))])
+        .package("v1.0.0");
     for version in ["v1.1.0", "v1.2.0", "v1.3.0"] {
         stage
             .sources(&[("web.yaml", &web(&stage.image(version, Mode::Ok), 1))])
@@ -112,7 +138,9 @@ fn d10_what_persons_changed_is_named_and_taken_back() {
     }
     stage.deploy("v1.0.0", &[]).exits(0);
 
-    stage.kubectl(&["scale", "deployment/web", "--replicas=2"]).exits(0);
+    stage
+        .kubectl(&["scale", "deployment/web", "--replicas=2"])
+        .exits(0);
     let proxy = recording(&mut stage);
     stage
         .deploy("v1.1.0", &[])
@@ -127,7 +155,10 @@ fn d10_what_persons_changed_is_named_and_taken_back() {
     let image = stage.image("v9.9.9", Mode::Ok);
     let mut edit: Command = stage.cluster.kubectl_command();
     edit.args(["-n", &stage.namespace, "edit", "deployment/web"])
-        .env("KUBE_EDITOR", format!("sed -i s#image:.*#image:\\ {image}#"));
+        .env(
+            "KUBE_EDITOR",
+            format!("sed -i s#image:.*#image:\\ {image}#"),
+        );
     Ran::from(edit.output().expect("kubectl can be started")).exits(0);
     proxy.forget();
     stage
@@ -135,14 +166,21 @@ fn d10_what_persons_changed_is_named_and_taken_back() {
         .exits(6)
         .says("containers[name=\"web\"].image belongs to manager \"kubectl-edit\"");
     nothing_written(&proxy);
-    stage.deploy("v1.2.0", &["--take-over", "kubectl-edit"]).exits(0);
+    stage
+        .deploy("v1.2.0", &["--take-over", "kubectl-edit"])
+        .exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
 
-    stage.kubectl(&["rollout", "undo", "deployment/web"]).exits(0);
+    stage
+        .kubectl(&["rollout", "undo", "deployment/web"])
+        .exits(0);
     proxy.forget();
     let refused = stage.deploy("v1.3.0", &[]).exits(6);
     nothing_written(&proxy);
-    let (_, manager) = refused.stderr.split_once("--take-over ").expect("the flag is named");
+    let (_, manager) = refused
+        .stderr
+        .split_once("--take-over ")
+        .expect("the flag is named");
     let manager = manager.lines().next().unwrap_or_default();
     stage.deploy("v1.3.0", &["--take-over", manager]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.3.0"]);
@@ -153,7 +191,14 @@ fn d10_the_same_version_again_shows_what_others_changed() {
     let mut stage = two_settings("d10-drift");
     stage.deploy("v1.0.0", &[]).exits(0);
     stage
-        .kubectl(&["patch", "configmap", "settings", "--field-manager=by-hand", "-p", "{\"data\":{\"text\":\"drifted\"}}"])
+        .kubectl(&[
+            "patch",
+            "configmap",
+            "settings",
+            "--field-manager=by-hand",
+            "-p",
+            "{\"data\":{\"text\":\"drifted\"}}",
+        ])
         .exits(0);
     let proxy = recording(&mut stage);
     stage
@@ -161,9 +206,13 @@ fn d10_the_same_version_again_shows_what_others_changed() {
         .exits(6)
         .says("/settings: .data.text belongs to manager \"by-hand\"");
     nothing_written(&proxy);
-    let shown = stage.deploy("v1.0.0", &["--take-over", "by-hand", "--dry-run"]).exits(0);
+    let shown = stage
+        .deploy("v1.0.0", &["--take-over", "by-hand", "--dry-run"])
+        .exits(0);
     assert!(
-        shown.stdout.contains("  ! changed by others since: all of it"),
+        shown
+            .stdout
+            .contains("  ! changed by others since: all of it"),
         "{}",
         shown.stdout
     );
@@ -176,7 +225,9 @@ fn d10_what_a_version_is_the_first_to_have_is_no_drift() {
     let stage = Stage::new("no-drift");
     let more = settings("one") + "  more: of-it\n";
     stage.sources(&[("settings.yaml", &more)]).package("v1.0.0");
-    stage.sources(&[("settings.yaml", &settings("two"))]).package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
     stage.deploy("v1.0.0", &[]).exits(0);
     stage.deploy("v1.1.0", &[]).exits(0);
     // Nobody watches: with drift it would ask for the version's name.
@@ -204,7 +255,9 @@ fn d19_what_plain_apply_deployed_is_adopted_and_no_field_is_left_owned_by_nobody
     let namespace = stage.namespace.clone();
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
     stage.kubectl_apply(&scripts.join("---\n"), &[]).exits(0);
-    stage.kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"]).exits(0);
+    stage
+        .kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"])
+        .exits(0);
 
     let one = settings("one") + "  later: gone\n";
     stage
@@ -227,7 +280,11 @@ fn d19_what_plain_apply_deployed_is_adopted_and_no_field_is_left_owned_by_nobody
         "change configmap/settings (adopted from plain kubectl apply)",
         "  - .data.gone: \"…\"",
     ] {
-        assert!(plan.stdout.lines().any(|l| l == line), "{line}\n{}", plan.stdout);
+        assert!(
+            plan.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            plan.stdout
+        );
     }
     // Defaults that plain apply owns come back: that is no change.
     for default in ["dnsPolicy", "sessionAffinity", "annotations:", "protocol"] {
@@ -242,18 +299,23 @@ fn d19_what_plain_apply_deployed_is_adopted_and_no_field_is_left_owned_by_nobody
             .filter(|m| !["consign", "kube-controller-manager"].contains(m))
             .collect();
         assert!(others.is_empty(), "{what}: {others:?}");
-        let last = &object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
+        let last =
+            &object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
         assert!(last.is_null(), "{what}: {last}");
     }
     let data = &stage.get("configmap/settings")["data"];
     assert_eq!(*data, json!({"text": "one", "later": "gone"}));
     // Its default again.
-    let grace = &stage.get("deployment/web")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+    let grace =
+        &stage.get("deployment/web")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
     assert_eq!(*grace, 30);
 
     stage.deploy("v1.1.0", &[]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
-    assert_eq!(stage.get("configmap/settings")["data"], json!({"text": "two"}));
+    assert_eq!(
+        stage.get("configmap/settings")["data"],
+        json!({"text": "two"})
+    );
     assert!(stage.get("service/web").is_null());
 }
 
@@ -278,18 +340,33 @@ fn d19_an_object_of_others_is_not_touched_unless_adopted() {
     let mut stage = Stage::new("d19-foreign");
     let second = settings("one").replace("name: settings", "name: second");
     stage
-        .sources(&[("settings.yaml", &settings("one")), ("second.yaml", &second)])
+        .sources(&[
+            ("settings.yaml", &settings("one")),
+            ("second.yaml", &second),
+        ])
         .package("v1.0.0");
     let namespace = stage.namespace.clone();
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
     stage
-        .kubectl(&["create", "configmap", "settings", "--from-literal=text=theirs", "--from-literal=own=theirs"])
+        .kubectl(&[
+            "create",
+            "configmap",
+            "settings",
+            "--from-literal=text=theirs",
+            "--from-literal=own=theirs",
+        ])
         .exits(0);
     stage
-        .kubectl_apply(&second.replace("one", "theirs"), &["--server-side", "--field-manager=their-operator"])
+        .kubectl_apply(
+            &second.replace("one", "theirs"),
+            &["--server-side", "--field-manager=their-operator"],
+        )
         .exits(0);
     let proxy = recording(&mut stage);
-    for flags in [&[][..], &["--take-over=kubectl-create", "--take-over=their-operator"]] {
+    for flags in [
+        &[][..],
+        &["--take-over=kubectl-create", "--take-over=their-operator"],
+    ] {
         stage
             .deploy("v1.0.0", flags)
             .exits(5)
@@ -304,7 +381,12 @@ fn d19_an_object_of_others_is_not_touched_unless_adopted() {
         .never_says("/settings exists");
     nothing_written(&proxy);
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "theirs");
-    let both = ["--adopt", "configmap/settings", "--adopt", "configmap/second"];
+    let both = [
+        "--adopt",
+        "configmap/settings",
+        "--adopt",
+        "configmap/second",
+    ];
     stage
         .deploy("v1.0.0", &both)
         .exits(0)
@@ -321,7 +403,12 @@ fn d19_all_of_others_adopted_at_once() {
     let namespace = stage.namespace.clone();
     stage.kubectl(&["create", "namespace", &namespace]).exits(0);
     stage
-        .kubectl(&["create", "configmap", "settings", "--from-literal=text=theirs"])
+        .kubectl(&[
+            "create",
+            "configmap",
+            "settings",
+            "--from-literal=text=theirs",
+        ])
         .exits(0);
     stage.deploy("v1.0.0", &[]).exits(5);
     stage.deploy("v1.0.0", &["--adopt-all"]).exits(0);
@@ -372,8 +459,12 @@ fn replicas_are_handed_over_to_an_autoscaler_and_never_fall_back() {
     let scaled = |version: &str| web(&stage.image(version, Mode::Ok), 1);
     let (first, second, third) = (scaled("v1.0.0"), scaled("v1.1.0"), scaled("v1.2.0"));
     stage.sources(&[("web.yaml", &first)]).package("v1.0.0");
-    stage.sources(&[("web.yaml", &second), ("scaler.yaml", SCALER)]).package("v1.1.0");
-    stage.sources(&[("web.yaml", &third), ("scaler.yaml", SCALER)]).package("v1.2.0");
+    stage
+        .sources(&[("web.yaml", &second), ("scaler.yaml", SCALER)])
+        .package("v1.1.0");
+    stage
+        .sources(&[("web.yaml", &third), ("scaler.yaml", SCALER)])
+        .package("v1.2.0");
     let replicas = |stage: &Stage| stage.get("deployment/web")["spec"]["replicas"].clone();
     stage.deploy("v1.0.0", &[]).exits(0);
     stage
@@ -409,7 +500,10 @@ fn replicas_are_handed_over_to_an_autoscaler_and_never_fall_back() {
 fn replicas_of_the_manifest_are_sent_when_the_workload_is_made() {
     let mut stage = Stage::new("scaler-new");
     stage
-        .sources(&[("web.yaml", &web(&stage.image("v1.0.0", Mode::Ok), 2)), ("scaler.yaml", SCALER)])
+        .sources(&[
+            ("web.yaml", &web(&stage.image("v1.0.0", Mode::Ok), 2)),
+            ("scaler.yaml", SCALER),
+        ])
         .package("v1.0.0");
     let proxy = recording(&mut stage);
     stage.deploy("v1.0.0", &["--no-wait"]).exits(0);
@@ -464,7 +558,9 @@ fn a_user_of_one_namespace_deploys_upgrades_prunes_and_goes_back() {
     stage.deploy("v1.1.0", &[]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
     assert!(stage.get("service/web").is_null());
-    stage.deploy("v1.2.0", &["--fail-after-restarts", "1"]).exits(10);
+    stage
+        .deploy("v1.2.0", &["--fail-after-restarts", "1"])
+        .exits(10);
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
     let client = stage.client.clone();
     stage
@@ -485,7 +581,11 @@ fn a_user_of_one_namespace_is_told_at_once_all_that_lacks() {
     let class = "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata:\n  name: never-made\nvalue: 7\n";
     let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata:\n  name: few\nspec:\n  hard: {pods: \"9\"}\n";
     stage
-        .sources(&[("class.yaml", class), ("quota.yaml", quota), ("settings.yaml", &settings("one"))])
+        .sources(&[
+            ("class.yaml", class),
+            ("quota.yaml", quota),
+            ("settings.yaml", &settings("one")),
+        ])
         .package("v1.0.0");
     let namespace = stage.namespace.clone();
     let proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
@@ -493,7 +593,9 @@ fn a_user_of_one_namespace_is_told_at_once_all_that_lacks() {
         .deploy("v1.0.0", &[])
         .exits(9)
         .says("Not allowed to create, get, list, patch priorityclasses.scheduling.k8s.io")
-        .says(&format!("Not allowed to create, patch resourcequotas in namespace {namespace}"))
+        .says(&format!(
+            "Not allowed to create, patch resourcequotas in namespace {namespace}"
+        ))
         .never_says("configmaps in namespace");
     nothing_written(&proxy);
 }
@@ -501,7 +603,9 @@ fn a_user_of_one_namespace_is_told_at_once_all_that_lacks() {
 #[test]
 fn a_user_of_one_namespace_cannot_have_another_made() {
     let (mut stage, token) = of_namespace_user("user-makes");
-    stage.sources(&[("settings.yaml", &settings("one"))]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("one"))])
+        .package("v1.0.0");
     let namespace = stage.namespace.clone();
     let proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
     stage.kubectl(&["delete", "namespace", &namespace]).exits(0);

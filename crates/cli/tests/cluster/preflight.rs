@@ -242,6 +242,9 @@ fn d2_v15_what_was_verified_is_what_is_applied_though_the_directory_is_swapped()
         ApiFault::None
     });
     stage.deploy("v1.0.0", &[]).exits(0);
+    let package = format!("packages/{}-v1.0.0", stage.client);
+    let there = stage.hosting.read(&format!("{package}/manifests/all.yaml"));
+    assert!(there.contains("swapped"), "{there}");
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }
@@ -299,6 +302,34 @@ fn d3_a_context_that_leads_to_another_cluster_is_refused() {
     proxy.forget();
     stage.deploy("v1.0.0", &[]).exits(5);
     nothing_written(&proxy);
+}
+
+#[test]
+fn d3_a_package_for_another_namespace_than_its_clients_is_refused() {
+    let mut stage = small("d3-namespace");
+    let lives = |namespace: &str| {
+        let text = format!(
+            "clients:\n- name: {}\n  namespace: {namespace}\n",
+            stage.client
+        );
+        stage.hosting.write("config/clients.yaml", text);
+    };
+    lives("somewhere-else");
+    let namespace = stage.namespace.clone();
+    let client = stage.client.clone();
+    let proxy = recording(&mut stage);
+    for flags in [&[][..], &LENIENT, &["--dry-run"]] {
+        stage.deploy("v1.0.0", flags).exits(5).says(&format!(
+            "config/clients.yaml:2: Client {client} lives in namespace somewhere-else, the package is for {namespace}"
+        ));
+    }
+    nothing_written(&proxy);
+    let text = stage.hosting.read("config/clients.yaml");
+    stage.hosting.write(
+        "config/clients.yaml",
+        text.replace("somewhere-else", &namespace),
+    );
+    stage.deploy("v1.0.0", &[]).exits(0);
 }
 
 #[test]
@@ -495,7 +526,10 @@ fn d6_a_quota_that_would_be_exceeded_refuses() {
     });
     let proxy = recording(&mut stage);
     stage
-        .deploy("v1.0.0", &["--skip-check", "nodes,images,secrets", "--timeout=30s"])
+        .deploy(
+            "v1.0.0",
+            &["--skip-check", "nodes,images,secrets", "--timeout=30s"],
+        )
         .exits(9)
         .says("few")
         .says("pods");

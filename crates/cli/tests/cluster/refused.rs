@@ -151,9 +151,7 @@ fn d7_an_object_whose_kind_the_package_brings_is_refused_once_it_can_be_tried() 
         .exits(9)
         .says("/one: the cluster refuses it")
         .says(&format!("Namespace {namespace}"))
-        .says(&format!(
-            "CustomResourceDefinition bags.{group}"
-        ))
+        .says(&format!("CustomResourceDefinition bags.{group}"))
         .says("applied and stays");
     assert_eq!(
         written(&proxy),
@@ -190,9 +188,10 @@ fn d7_a_webhook_that_cannot_be_tried_is_a_warning() {
             ApiFault::None
         }
     });
-    stage.deploy("v1.0.0", &[]).exits(0).says(
-        "/settings: not tried beforehand: admission webhook \"hook.example.com\"",
-    );
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(0)
+        .says("/settings: not tried beforehand: admission webhook \"hook.example.com\"");
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "one");
 }
 
@@ -366,6 +365,107 @@ fn d18_a_cluster_ip_that_changes() {
     assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
 }
 
+/// Objects with a field that cannot change, and another value for it.
+const FIXED: [(&str, &str, &str); 3] = [
+    (
+        "apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: fixed
+spec:
+  replicas: 0
+  serviceName: first
+  selector: {matchLabels: {app: fixed}}
+  template:
+    metadata: {labels: {app: fixed}}
+    spec: {containers: [{name: web, image: IMAGE}]}
+",
+        "serviceName: first",
+        "serviceName: second",
+    ),
+    (
+        "apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: fixed
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: first}
+subjects: [{kind: ServiceAccount, name: default}]
+",
+        "name: first",
+        "name: second",
+    ),
+    (
+        "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: fixed
+immutable: true
+data: {text: first}
+",
+        "text: first",
+        "text: second",
+    ),
+];
+
+#[test]
+fn d18_fields_that_cannot_change_of_other_kinds() {
+    let mut stage = Stage::new("d18-fixed");
+    let image = stage.image("v1", Mode::Ok);
+    let files = |change: &dyn Fn(&str, &str, &str) -> String| -> Vec<(String, String)> {
+        FIXED
+            .iter()
+            .enumerate()
+            .map(|(at, (text, from, to))| {
+                (
+                    format!("{at}.yaml"),
+                    change(&text.replace("IMAGE", &image), from, to),
+                )
+            })
+            .collect()
+    };
+    let versions = [
+        ("v1.0.0", files(&|text, _, _| text.to_owned())),
+        ("v1.1.0", files(&|text, from, to| text.replace(from, to))),
+        (
+            "v1.2.0",
+            files(&|text, from, to| {
+                let asks = "  name: fixed\n  annotations: {consign.dev/replace: on-change}\n";
+                text.replace(from, to).replacen("  name: fixed\n", asks, 1)
+            }),
+        ),
+    ];
+    for (version, files) in &versions {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(n, t)| (n.as_str(), t.as_str()))
+            .collect();
+        stage.sources(&files).package(version);
+    }
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let proxy = recording(&mut stage);
+    let refused = stage.deploy("v1.1.0", &[]).exits(9);
+    for kind in ["StatefulSet", "RoleBinding", "ConfigMap"] {
+        let begin = format!("[ERROR] {kind} {}/fixed: ", stage.namespace);
+        let line = refused.stderr.lines().find(|l| l.starts_with(&begin));
+        let line = line.unwrap_or_else(|| panic!("{kind}\n{}", refused.stderr));
+        assert!(line.contains("cannot be changed"), "{line}");
+    }
+    assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
+    let replaced = stage.deploy("v1.2.0", &[]).exits(0);
+    for what in [
+        "statefulset.apps/fixed",
+        "rolebinding.rbac.authorization.k8s.io/fixed",
+        "configmap/fixed",
+    ] {
+        assert!(
+            replaced.stdout.contains(&format!("{what} replaced")),
+            "{what}\n{}",
+            replaced.stdout
+        );
+    }
+    assert_eq!(stage.get("configmap/fixed")["data"]["text"], "second");
+}
+
 fn job(image: &str) -> String {
     format!(
         "apiVersion: batch/v1
@@ -411,9 +511,8 @@ fn d18_a_finished_job_is_replaced_and_a_running_one_is_not() {
         .exits(0);
     let running = stage.get("job/migrate")["metadata"]["uid"].clone();
     assert_ne!(uid, running);
-    stage
-        .deploy("v1.3.0", &[])
-        .exits(9)
-        .says("/migrate: spec.template cannot be changed, and the Job still runs: field is immutable");
+    stage.deploy("v1.3.0", &[]).exits(9).says(
+        "/migrate: spec.template cannot be changed, and the Job still runs: field is immutable",
+    );
     assert_eq!(stage.get("job/migrate")["metadata"]["uid"], running);
 }
