@@ -9,6 +9,7 @@ mod compare;
 
 pub mod drift;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub use compare::{Difference, compare};
@@ -77,6 +78,15 @@ pub fn ours(object: &Value) -> Option<&Value> {
             e.manager == MANAGER && e.operation == Operation::Apply && e.subresource.is_empty()
         })
         .map(|e| e.fields)
+}
+
+/// When we last changed fields of an object, by the server's clock.
+pub fn applied_at(object: &Value) -> Option<Timestamp> {
+    crate::object::items(object, "/metadata/managedFields")
+        .iter()
+        .filter(|entry| entry["manager"] == MANAGER && entry["operation"] == "Apply")
+        .filter_map(|entry| entry.get("time")?.as_str()?.parse().ok())
+        .max()
 }
 
 /// Whether nobody owns a field of an object. What has a name and no more

@@ -154,6 +154,9 @@ impl Hold {
                     Some(lease)
                 }
             };
+            if stop() {
+                return Err(HoldError::Stopped);
+            }
             tell(Taking::Writing);
             let began = Moment::now();
             match write(api, &path, base, me, ttl).await {

@@ -153,7 +153,8 @@ pub fn standing(
     let ttl = lease
         .pointer("/spec/leaseDurationSeconds")
         .and_then(Value::as_i64)
-        .unwrap_or(0);
+        .unwrap_or(0)
+        .clamp(0, i64::from(i32::MAX));
     let by = by.to_owned();
     // A renewal that lies ahead of this clock is one all the same, unless the
     // clocks are so far apart that they say nothing.

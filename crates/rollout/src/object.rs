@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use model::object::Gvk;
 use serde_json::Value;
 
@@ -84,6 +85,11 @@ pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
         .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// `metadata.creationTimestamp`, by the server's clock.
+pub fn created(object: &Value) -> Option<Timestamp> {
+    text(object, "/metadata/creationTimestamp").parse().ok()
 }
 
 /// `metadata.uid`.

@@ -14,8 +14,8 @@ use crate::draft::{Adoption, Choices, Draft, State};
 use crate::fields::drift;
 use crate::fields::{self, Difference};
 use crate::live::{Live, Trial};
-use crate::object::{ObjectId, annotation, uid};
-use crate::record::{Document, InventoryItem};
+use crate::object::{ObjectId, annotation, created, uid};
+use crate::record::{Document, InventoryItem, Record};
 use crate::retained;
 
 /// What happens to an object of the package.
@@ -106,6 +106,8 @@ pub struct Plan {
     pub active: Option<Document>,
     /// A run that was cut off.
     pub interrupted: Option<Document>,
+    /// How many objects that run had written.
+    pub written: usize,
     /// The way the version goes.
     pub direction: Direction,
     /// The number of the newest record; a run that finds another one stops.
@@ -182,11 +184,27 @@ pub fn plan(
         removals: removals(wanted, live, rules),
         active,
         interrupted: live.interrupted().map(|r| r.document.clone()),
+        written: live.interrupted().map_or(0, |record| written(record, live)),
         direction,
         newest: live.newest(),
         steps,
         warnings,
     })
+}
+
+/// How many objects of a record were written since its run began.
+fn written(record: &Record, live: &Live) -> usize {
+    let Some(begun) = record.created else {
+        return 0;
+    };
+    record
+        .document
+        .inventory
+        .iter()
+        .filter_map(|item| live.objects.get(&item.id()))
+        .filter(|object| fields::is_managed(object))
+        .filter(|object| fields::applied_at(object).or_else(|| created(object)).is_some_and(|at| at >= begun))
+        .count()
 }
 
 fn step(

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
 use model::name::{ClientName, Namespace};
 use package::bundle;
 use package::trust::TrustedPackage;
@@ -251,6 +252,8 @@ pub struct Record {
     pub number: u64,
     /// The ConfigMap's UID.
     pub uid: String,
+    /// When it was made, by the server's clock.
+    pub created: Option<Timestamp>,
     /// What it says; its outcome is that of the label.
     pub document: Document,
     /// The compressed package, if it holds one.
@@ -371,6 +374,7 @@ impl Record {
         Ok(Self {
             number: heading.number,
             uid: crate::object::uid(config_map).to_owned(),
+            created: crate::object::created(config_map),
             document,
             package: binary(PACKAGE),
         })
@@ -493,6 +497,7 @@ mod tests {
             let record = Record {
                 number: 3,
                 uid: String::new(),
+                created: None,
                 document: document(Outcome::Running, objects),
                 package: Some(compress(b"bytes")),
             };
@@ -513,6 +518,7 @@ mod tests {
         let record = Record {
             number: 1,
             uid: String::new(),
+            created: None,
             document: document(Outcome::Active, 0),
             package: None,
         };

@@ -5,12 +5,15 @@ use model::finding::{Class, Finding};
 use model::name::{ClientName, Namespace};
 use serde_json::{Value, json};
 
-use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA_LIST};
+use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA, METADATA_LIST};
 use crate::fields::MANAGER;
-use crate::object::items;
+use crate::object::{items, resource_version, uid};
 use crate::record::{
     self, Heading, Holds, KEPT, LABEL_CLIENT, LABEL_OUTCOME, Outcome, PACKAGES_KEPT, Record,
 };
+
+/// How often a record is written that others change at the same moment.
+const ATTEMPTS: u32 = 5;
 
 fn collection(namespace: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/configmaps")
@@ -159,7 +162,8 @@ pub async fn create(
 }
 
 /// Writes a record anew: its document, its labels and, where it has none, no
-/// package.
+/// package. It has to be the very one that this run made; one that another run
+/// has taken for cut off stays as that left it.
 pub async fn update(
     api: &Api,
     client: &ClientName,
@@ -167,19 +171,37 @@ pub async fn update(
     record: &Record,
 ) -> Result<(), ApiError> {
     let mut patch = record.print(client, namespace);
-    // Only the very record that this run made.
-    patch["metadata"]["uid"] = Value::from(record.uid.clone());
     if let Some(metadata) = patch["metadata"].as_object_mut() {
         metadata.remove("name");
         metadata.remove("namespace");
     }
     record::forget_other_form(&mut patch);
-    let target = format!(
-        "{}/{}?fieldManager={MANAGER}",
+    let path = format!(
+        "{}/{}",
         collection(namespace.as_str()),
         record::name(client, record.number)
     );
-    again(api, &Call::merge_patch(target, &patch)).await
+    let same = || async {
+        let map = api.send(&Call::get(path.as_str())).await?;
+        Ok(Record::read(client, &map).is_ok_and(|r| r.document == record.document))
+    };
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let there = api.send(&Call::get(path.as_str()).accept(METADATA)).await?;
+        let taken = record.document.outcome != Outcome::Unknown
+            && Heading::read(client, &there).is_some_and(|h| h.outcome == Outcome::Unknown);
+        if taken || uid(&there) != record.uid {
+            return Err(ApiError::Fenced);
+        }
+        patch["metadata"]["uid"] = Value::from(record.uid.clone());
+        patch["metadata"]["resourceVersion"] = Value::from(resource_version(&there));
+        let call = Call::merge_patch(format!("{path}?fieldManager={MANAGER}"), &patch);
+        match api.settle(&call, same).await {
+            Err(e) if e.is_conflict() && attempt < ATTEMPTS => {}
+            other => return other.map(|_| ()),
+        }
+    }
 }
 
 /// Changes what came of a record's run.

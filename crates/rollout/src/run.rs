@@ -755,6 +755,7 @@ impl<'a> Journal<'a> {
         let record = Record {
             number,
             uid: String::new(),
+            created: None,
             document: Document {
                 schema: record::SCHEMA,
                 client: manifest.client.to_string(),

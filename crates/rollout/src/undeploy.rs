@@ -279,14 +279,6 @@ impl Undeploy<'_> {
                 format!("Older release records not updated: {e}"),
             )));
         }
-        let staying = self
-            .plan
-            .staying
-            .iter()
-            .filter(|_| self.plan.namespace.is_none());
-        for staying in staying {
-            tell(Event::Stays(&staying.item.id(), &staying.why));
-        }
         self.delete_namespace(api, deadline, tell).await?;
         Ok(record.document)
     }
@@ -300,6 +292,7 @@ impl Undeploy<'_> {
         let mut record = Record {
             number: plan.newest + 1,
             uid: String::new(),
+            created: None,
             document: Document {
                 schema: record::SCHEMA,
                 client: self.client.to_string(),

@@ -34,8 +34,14 @@ pub fn run(
         Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
     let api = &session.connection.api;
     let headings = session.wait(records::headings(api, client, namespace.as_str()))?;
-    let target = target(&headings, args.to.as_ref()).map_err(|f| vec![f])?;
-    let target = match target {
+    let unfinished = match cut_off(&headings) {
+        None => None,
+        Some(number) => {
+            let last = session.wait(records::one(api, client, namespace.as_str(), number))?;
+            Some(number).filter(|_| last.document.act == Act::Rollback)
+        }
+    };
+    let target = match target(&headings, args.to.as_ref(), unfinished).map_err(|f| vec![f])? {
         Target::Active(version) => {
             if let Some(hosting) = hosting {
                 screen.findings(&tracked::catch_up(hosting, environment));
@@ -81,9 +87,31 @@ enum Target {
     Record(u64),
 }
 
+/// The newest active record, where an earlier one still counts as active too:
+/// its run was cut off when all but that was done.
+fn cut_off_late(headings: &[Heading]) -> Option<u64> {
+    let mut active = headings.iter().rev().filter(|h| h.outcome == Recorded::Active);
+    let newest = active.next()?;
+    active.next().map(|_| newest.number)
+}
+
+/// The record of a run that was cut off, early or late.
+fn cut_off(headings: &[Heading]) -> Option<u64> {
+    let last = headings.last()?;
+    if last.outcome.is_open() {
+        Some(last.number)
+    } else {
+        cut_off_late(headings)
+    }
+}
+
 /// The newest good version but the active one, or the one asked for: it has to
-/// have served here.
-fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding> {
+/// have served here. A rollback that is `unfinished` is done again.
+fn target(
+    headings: &[Heading],
+    to: Option<&Version>,
+    unfinished: Option<u64>,
+) -> Result<Target, Finding> {
     let active = headings.iter().rfind(|h| h.outcome == Recorded::Active);
     // A version that was gone back from is good again only once it has been
     // brought back for good.
@@ -95,9 +123,10 @@ fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding>
         Some(version) => {
             let version = version.to_string();
             // A run that was cut off, or that failed, may have left anything.
-            let settled = headings
-                .last()
-                .is_some_and(|h| !h.outcome.is_open() && h.outcome != Recorded::Failed);
+            let settled = cut_off_late(headings).is_none()
+                && headings
+                    .last()
+                    .is_some_and(|h| !h.outcome.is_open() && h.outcome != Recorded::Failed);
             if settled && active.is_some_and(|a| a.version == version) {
                 return Ok(Target::Active(version));
             }
@@ -115,6 +144,9 @@ fn target(headings: &[Heading], to: Option<&Version>) -> Result<Target, Finding>
                 })
         }
         None => {
+            if let Some(number) = unfinished {
+                return Ok(Target::Record(number));
+            }
             // A run that was cut off is gone back from to what served before.
             let cut = headings
                 .last()
@@ -209,14 +241,14 @@ mod tests {
             ("v1.1.0", Superseded),
             ("v1.2.0", Active),
         ]);
-        assert_eq!(target(&first, None).unwrap(), Target::Record(2));
+        assert_eq!(target(&first, None, None).unwrap(), Target::Record(2));
         let after = headings(&[
             ("v1.0.0", Superseded),
             ("v1.1.0", Superseded),
             ("v1.2.0", RolledBack),
             ("v1.1.0", Active),
         ]);
-        assert_eq!(target(&after, None).unwrap(), Target::Record(1));
+        assert_eq!(target(&after, None, None).unwrap(), Target::Record(1));
         let last = headings(&[
             ("v1.0.0", Superseded),
             ("v1.1.0", Superseded),
@@ -235,13 +267,13 @@ mod tests {
             ("v1.1.0", Failed),
             ("v1.2.0", Active),
         ]);
-        let to = |text: &str| target(&list, Some(&text.parse().unwrap()));
+        let to = |text: &str| target(&list, Some(&text.parse().unwrap()), None);
         assert_eq!(to("v1.0.0").unwrap(), Target::Record(1));
         assert_eq!(to("v1.2.0").unwrap(), Target::Active("v1.2.0".into()));
         assert_eq!(to("v1.1.0").unwrap_err().code, "never-deployed");
         assert_eq!(to("v9.0.0").unwrap_err().class, Class::Policy);
         assert_eq!(
-            target(&[], None).unwrap_err().code,
+            target(&[], None, None).unwrap_err().code,
             "nothing-to-roll-back-to"
         );
     }
@@ -252,8 +284,23 @@ mod tests {
         for ended in [Running, Unknown, Failed] {
             let list = headings(&[("v1.0.0", Active), ("v1.1.0", ended)]);
             let to = "v1.0.0".parse().unwrap();
-            assert_eq!(target(&list, None).unwrap(), Target::Record(1));
-            assert_eq!(target(&list, Some(&to)).unwrap(), Target::Record(1));
+            assert_eq!(target(&list, None, None).unwrap(), Target::Record(1));
+            assert_eq!(target(&list, Some(&to), None).unwrap(), Target::Record(1));
         }
+    }
+
+    #[test]
+    fn b6_a_rollback_that_was_cut_off_late_is_done_again() {
+        use Recorded::{Active, Superseded};
+        let list = headings(&[("v1.0.0", Superseded), ("v1.1.0", Active), ("v1.0.0", Active)]);
+        assert_eq!(cut_off_late(&list), Some(3));
+        assert_eq!(target(&list, None, Some(3)).unwrap(), Target::Record(3));
+        // A deploy that was cut off there is gone back from.
+        assert_eq!(target(&list, None, None).unwrap(), Target::Record(2));
+        let to = "v1.0.0".parse().unwrap();
+        assert_eq!(target(&list, Some(&to), None).unwrap(), Target::Record(3));
+        assert_eq!(cut_off_late(&list[..2]), None);
+        let early = headings(&[("v1.0.0", Superseded), ("v1.1.0", Active), ("v1.0.0", Recorded::Running)]);
+        assert_eq!((cut_off(&early), cut_off(&list), cut_off(&list[..2])), (Some(3), Some(3), None));
     }
 }

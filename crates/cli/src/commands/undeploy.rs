@@ -193,19 +193,18 @@ impl Undeploying<'_> {
 
     fn heading(&self, plan: &Undeployment) -> Vec<Line> {
         let connection = &self.session.connection;
-        let plain = |text: String| Line::Plain(text);
         let active = plan.active.as_ref().map_or_else(
             || "none".to_owned(),
             |a| format!("{} {}", a.version, a.digest),
         );
         let mut lines = vec![
-            plain(RULE.to_owned()),
-            plain(format!("Removing: {}", self.args.client)),
-            plain(format!("Namespace: {}", self.namespace)),
-            plain(format!("Context: {}", connection.context)),
-            plain(format!("Server: {}", connection.server)),
-            plain(format!("Active: {active}")),
-            plain(RULE.to_owned()),
+            Line::Plain(RULE.to_owned()),
+            Line::Plain(format!("Removing: {}", self.args.client)),
+            Line::Plain(format!("Namespace: {}", self.namespace)),
+            Line::Plain(format!("Context: {}", connection.context)),
+            Line::Plain(format!("Server: {}", connection.server)),
+            Line::Plain(format!("Active: {active}")),
+            Line::Plain(RULE.to_owned()),
         ];
         if let Some(cut) = plan.last.as_ref().filter(|last| last.outcome.is_open()) {
             lines.push(line(Tag::Warn, rolling::interrupted(cut, "")));

@@ -161,7 +161,7 @@ fn inventory(records: &[Record]) -> Vec<InventoryItem> {
             }
             // What was only intended has the UID of the record before.
             Some(known) if listed[*known].uid.is_empty() => {
-                listed[*known].uid.clone_from(&item.uid)
+                listed[*known].uid.clone_from(&item.uid);
             }
             Some(_) => {}
         }
@@ -508,6 +508,7 @@ mod tests {
         Record {
             number,
             uid: String::new(),
+            created: None,
             document: Document {
                 schema: 1,
                 client: "acme".into(),
