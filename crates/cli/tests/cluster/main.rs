@@ -2,6 +2,8 @@
 //! from images pulled by digest. One cluster serves all of these tests, each
 //! in a namespace of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod stage;
 mod terminal;
 
@@ -14,16 +16,25 @@ mod clients_file;
 mod rollback;
 mod failing;
 mod kinds;
+mod pruning;
 mod credentials;
 mod ownership;
 mod preflight;
 mod refused;
+mod secrecy;
 mod waiting;
 
 mod packaged;
 
 mod script;
+mod tracking;
 mod wrapper;
 
 mod standing;
 mod undeploy;
+
+mod gate;
+
+mod faults;
+mod interrupts;
+mod lease;

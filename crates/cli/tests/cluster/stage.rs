@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,10 @@ impl Stage {
         let client = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         hosting.write(
             "consign.yaml",
-            format!("registries:\n  plain-http: [\"{}\"]\n", cluster.registry().host()),
+            format!(
+                "registries:\n  plain-http: [\"{}\"]\n",
+                cluster.registry().host()
+            ),
         );
         for directory in ["tmp", "state", "no-home"] {
             fs::create_dir_all(hosting.path(directory)).expect("directory can be made");
@@ -79,7 +82,10 @@ impl Stage {
         );
         self.hosting.write(
             &format!("{directory}/namespace.yaml"),
-            format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n", self.namespace),
+            format!(
+                "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n",
+                self.namespace
+            ),
         );
         for (name, text) in files {
             self.hosting.write(&format!("{directory}/{name}"), text);
@@ -99,7 +105,14 @@ impl Stage {
 
     /// Packages the sources as this version.
     pub fn package(&self, version: &str) -> &Self {
-        let arguments = ["package", "--client", &self.client, "--version", version, "--offline"];
+        let arguments = [
+            "package",
+            "--client",
+            &self.client,
+            "--version",
+            version,
+            "--offline",
+        ];
         self.run(arguments).exits(0);
         self
     }
@@ -124,6 +137,16 @@ impl Stage {
             .into()
     }
 
+    /// Starts the binary; its outputs are kept for whoever waits for it.
+    pub fn start<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(&self, arguments: I) -> Child {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started")
+    }
+
     /// The arguments that deploy this version without asking.
     pub fn deploy_arguments(&self, version: &str, more: &[&str]) -> Vec<String> {
         let package = format!("{}@{version}", self.client);
@@ -141,8 +164,13 @@ impl Stage {
 
     /// Runs kubectl in the client's namespace.
     pub fn kubectl(&self, arguments: &[&str]) -> Ran {
-        let all = ["-n", &self.namespace].into_iter().chain(arguments.iter().copied());
-        self.cluster.kubectl(all).expect("kubectl can be started").into()
+        let all = ["-n", &self.namespace]
+            .into_iter()
+            .chain(arguments.iter().copied());
+        self.cluster
+            .kubectl(all)
+            .expect("kubectl can be started")
+            .into()
     }
 
     /// Applies an object or several as kubectl does, with these further
@@ -151,13 +179,23 @@ impl Stage {
         let file = self.hosting.path("tmp/applied.yaml");
         fs::write(&file, text).expect("file can be written");
         let file = file.to_str().expect("a path is text");
-        let arguments: Vec<&str> = ["apply", "-f", file].into_iter().chain(more.iter().copied()).collect();
+        let arguments: Vec<&str> = ["apply", "-f", file]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect();
         self.kubectl(&arguments)
     }
 
     /// An object of the namespace; null when there is none.
     pub fn get(&self, what: &str) -> Value {
-        let ran = self.kubectl(&["get", what, "-o", "json", "--ignore-not-found", "--show-managed-fields"]);
+        let ran = self.kubectl(&[
+            "get",
+            what,
+            "-o",
+            "json",
+            "--ignore-not-found",
+            "--show-managed-fields",
+        ]);
         serde_json::from_str(&ran.exits(0).stdout).unwrap_or_default()
     }
 
@@ -165,7 +203,9 @@ impl Stage {
     /// outcomes.
     pub fn records(&self) -> Vec<Value> {
         let selector = format!("consign.dev/client={}", self.client);
-        let ran = self.kubectl(&["get", "configmaps", "-l", &selector, "-o", "json"]).exits(0);
+        let ran = self
+            .kubectl(&["get", "configmaps", "-l", &selector, "-o", "json"])
+            .exits(0);
         let list: Value = serde_json::from_str(&ran.stdout).expect("kubectl prints JSON");
         let mut records: Vec<(u64, Value)> = list["items"]
             .as_array()
@@ -270,9 +310,13 @@ impl Stage {
 impl Drop for Stage {
     /// Makes room on the node; nobody waits for it.
     fn drop(&mut self) {
-        let _ = self
-            .cluster
-            .kubectl(["delete", "namespace", &self.namespace, "--wait=false", "--ignore-not-found"]);
+        let _ = self.cluster.kubectl([
+            "delete",
+            "namespace",
+            &self.namespace,
+            "--wait=false",
+            "--ignore-not-found",
+        ]);
     }
 }
 
@@ -315,5 +359,7 @@ spec:
 
 /// A ConfigMap that says this.
 pub fn settings(text: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  text: {text:?}\n")
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  text: {text:?}\n"
+    )
 }
