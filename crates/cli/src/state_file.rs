@@ -12,9 +12,9 @@ use model::name::Namespace;
 /// For its owner only: what a cluster runs is nobody else's business.
 const MODE: u32 = 0o600;
 
-/// How many names are tried, a second apart, where two deployments fall into
-/// one second.
-const NAMES_MAX: i64 = 10;
+/// How many names are tried, a second apart, where several deployments fall
+/// into one second.
+const NAMES_MAX: i64 = 100;
 
 /// Writes it, under the specification's name (section "Step 3: Capture Current
 /// State"): `deploy-state-<namespace>-<YYYYmmddHHMMSS>.yaml`, by the clock of
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(write_to(directory.path()).unwrap(), trap(32));
         assert!(!victim.exists());
         assert_eq!(fs::read_to_string(trap(31)).unwrap(), "theirs");
-        for second in 33..40 {
-            fs::create_dir(trap(second)).unwrap();
+        for _ in 3..NAMES_MAX {
+            write_to(directory.path()).unwrap();
         }
         let finding = write_to(directory.path()).unwrap_err();
         assert_eq!(

@@ -105,7 +105,12 @@ pub async fn read(
     let is_allowed = lacking.is_empty();
     said.all(lacking);
     match objects {
-        Ok(objects) => live.objects = objects,
+        Ok(objects) => {
+            for object in objects.values() {
+                api.known().learn(object);
+            }
+            live.objects = objects;
+        }
         Err(findings) => {
             said.all(findings);
             return Err(said.findings);
