@@ -398,6 +398,52 @@ fn d19_an_object_of_others_is_not_touched_unless_adopted() {
 }
 
 #[test]
+fn d19_what_a_person_edited_too_is_adopted_only_when_asked() {
+    let mut stage = Stage::new("d19-edited");
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage
+        .kubectl_apply(
+            &(settings("scripts") + "  gone: at-once\n  later: gone\n"),
+            &[],
+        )
+        .exits(0);
+    let edit = "{\"data\":{\"text\":\"edited\",\"kept\":\"by-edit\"}}";
+    stage
+        .kubectl(&[
+            "patch",
+            "configmap",
+            "settings",
+            "--field-manager=kubectl-edit",
+            "-p",
+            edit,
+        ])
+        .exits(0);
+    let one = settings("one") + "  later: gone\n";
+    stage.sources(&[("settings.yaml", &one)]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
+    let proxy = recording(&mut stage);
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(5)
+        .says("it is managed by kubectl-client-side-apply, kubectl-edit");
+    nothing_written(&proxy);
+    stage
+        .deploy("v1.0.0", &["--adopt", "configmap/settings"])
+        .exits(0);
+    let data = stage.get("configmap/settings")["data"].clone();
+    assert_eq!(
+        data,
+        json!({"text": "one", "later": "gone", "kept": "by-edit"})
+    );
+    stage.deploy("v1.1.0", &[]).exits(0);
+    let data = stage.get("configmap/settings")["data"].clone();
+    assert_eq!(data, json!({"text": "two", "kept": "by-edit"}));
+}
+
+#[test]
 fn d19_all_of_others_adopted_at_once() {
     let stage = two_settings("d19-all");
     let namespace = stage.namespace.clone();
@@ -494,6 +540,35 @@ fn replicas_are_handed_over_to_an_autoscaler_and_never_fall_back() {
     for body in sent {
         assert!(body["spec"]["replicas"].is_null(), "{body}");
     }
+}
+
+#[test]
+fn replicas_stay_when_what_plain_apply_deployed_is_adopted_beside_an_autoscaler() {
+    let stage = Stage::new("scaler-adopted");
+    let image = stage.image("v1", Mode::Ok);
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage
+        .kubectl_apply(&format!("{}---\n{SCALER}", web(&image, 2)), &[])
+        .exits(0);
+    stage
+        .kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"])
+        .exits(0);
+    // The very image: nothing but a change of replicas would scale anything.
+    stage
+        .sources(&[("web.yaml", &web(&image, 1)), ("scaler.yaml", SCALER)])
+        .package("v1.0.0");
+    stage.deploy("v1.0.0", &[]).exits(0).says(
+        "change deployment.apps/web (adopted from plain kubectl apply; replicas 2 handed over to the autoscaler)",
+    );
+    let object = stage.get("deployment/web");
+    assert_eq!(object["spec"]["replicas"], 2);
+    assert!(!managers(&object).contains(&"kubectl-client-side-apply"));
+    let events = stage
+        .kubectl(&["get", "events", "-o", "jsonpath={.items[*].message}"])
+        .exits(0);
+    assert!(events.stdout.contains("from 0 to 2"), "{}", events.stdout);
+    events.never_says("from 2 to 1");
 }
 
 #[test]

@@ -511,6 +511,59 @@ fn d6_no_ready_node_refuses_and_some_only_warn() {
 }
 
 #[test]
+fn d6_a_server_that_is_not_ready_refuses() {
+    let mut stage = small("d6-ready");
+    let proxy = recording(&mut stage);
+    proxy.inject(|seen, _| match seen.path.as_str() {
+        "/readyz" => ApiFault::Answer(500, Vec::new(), b"[-]etcd failed".to_vec()),
+        _ => ApiFault::None,
+    });
+    stage
+        .deploy("v1.0.0", &["--skip-check", "nodes,images,quota,secrets"])
+        .exits(9)
+        .says("The cluster is not ready: [-]etcd failed");
+    nothing_written(&proxy);
+}
+
+#[test]
+fn d6_all_that_is_wrong_is_told_at_once() {
+    let mut stage = Stage::new("d6-all");
+    let gone = format!(
+        "{}/web@sha256:{}",
+        stage.cluster.registry().host(),
+        "3".repeat(64)
+    );
+    let bad = SERVICE.replace("port: 80,", "port: 70000,");
+    stage
+        .sources(&[
+            ("web.yaml", &reading(&gone, &[("mail", "password")])),
+            ("service.yaml", &bad),
+            ("settings.yaml", &settings("one")),
+        ])
+        .package("v1.0.0");
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage
+        .kubectl(&[
+            "create",
+            "configmap",
+            "settings",
+            "--from-literal=text=theirs",
+        ])
+        .exits(0);
+    let proxy = recording(&mut stage);
+    // The smallest code of all that is wrong.
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(5)
+        .says("Secret mail does not exist")
+        .says("Image does not exist: ")
+        .says("/web: the cluster refuses it")
+        .says("/settings exists and is not consign's");
+    nothing_written(&proxy);
+}
+
+#[test]
 fn d6_a_quota_that_would_be_exceeded_refuses() {
     let mut stage = Stage::new("d6-quota");
     let namespace = stage.namespace.clone();

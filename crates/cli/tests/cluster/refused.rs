@@ -105,6 +105,55 @@ fn d7_every_object_that_the_server_rejects_is_named_and_nothing_is_written() {
 }
 
 #[test]
+fn d7_what_a_policy_of_the_cluster_denies_is_refused() {
+    let mut stage = Stage::new("d7-policy");
+    let (name, namespace) = (stage.client.clone(), stage.namespace.clone());
+    let policy = format!(
+        "apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {{name: {name}}}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {{apiGroups: [\"\"], apiVersions: [v1], operations: [CREATE], resources: [services]}}
+  validations:
+  - {{expression: \"object.metadata.name != 'first'\", message: no Service is the first}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{name: {name}}}
+spec:
+  policyName: {name}
+  validationActions: [Deny]
+  matchResources: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}
+"
+    );
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage.kubectl_apply(&policy, &[]).exits(0);
+    let first = SERVICE.replace("name: web", "name: first");
+    stage.until("denied", || {
+        stage.kubectl_apply(&first, &["--dry-run=server"]).code != 0
+    });
+    stage
+        .sources(&[("first.yaml", &first), ("service.yaml", SERVICE)])
+        .package("v1.0.0");
+    let proxy = recording(&mut stage);
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(9)
+        .says("/first: the cluster refuses it")
+        .says("no Service is the first");
+    assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
+    for kind in [
+        "validatingadmissionpolicybinding",
+        "validatingadmissionpolicy",
+    ] {
+        stage.kubectl(&["delete", kind, &name]).exits(0);
+    }
+}
+
+#[test]
 fn d7_what_had_to_wait_for_the_namespace_is_tried_before_it_is_written() {
     let mut stage = Stage::new("d7-namespace");
     let namespace = stage.namespace.clone();
