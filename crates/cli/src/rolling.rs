@@ -94,7 +94,9 @@ impl Rolling<'_> {
         if let Some(hosting) = self.hosting {
             screen.findings(&tracked::catch_up(hosting, self.environment));
             let context = &self.session.connection.context;
-            if let Some(finding) = tracked::expected_namespace(&self.package.manifest, context, hosting) {
+            if let Some(finding) =
+                tracked::expected_namespace(&self.package.manifest, context, hosting)
+            {
                 return Err(vec![finding]);
             }
         }
@@ -659,7 +661,12 @@ impl Rolling<'_> {
             let at = active.ended.as_ref().unwrap_or(&active.started);
             notes.extend(note(&version, Status::Active, at, active.from.as_deref()));
         }
-        notes.extend(note(&manifest.version, status, at, active.map(|a| a.version.as_str())));
+        notes.extend(note(
+            &manifest.version,
+            status,
+            at,
+            active.map(|a| a.version.as_str()),
+        ));
         notes
     }
 

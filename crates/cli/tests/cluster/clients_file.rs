@@ -15,7 +15,9 @@ const CORRUPT: &str = "clients: [unclosed\n";
 fn packaged(name: &str, versions: &[&str]) -> Stage {
     let stage = Stage::new(name);
     for version in versions {
-        stage.sources(&[("settings.yaml", &settings(version))]).package(version);
+        stage
+            .sources(&[("settings.yaml", &settings(version))])
+            .package(version);
     }
     stage
 }
@@ -30,7 +32,10 @@ fn warned(ran: &Ran) -> Vec<String> {
 
 fn names(stage: &Stage, version: &str, status: &str) -> bool {
     let text = stage.hosting.read(FILE);
-    let mut lines = text.lines().skip_while(|l| !l.contains(&format!("version: {version}"))).skip(1);
+    let mut lines = text
+        .lines()
+        .skip_while(|l| !l.contains(&format!("version: {version}")))
+        .skip(1);
     lines
         .find(|l| l.contains("status: "))
         .is_some_and(|l| l.contains(&format!("status: {status}")))
@@ -61,12 +66,24 @@ fn r10_what_a_corrupt_file_lacks_is_written_by_the_next_command() {
     stage.hosting.write(FILE, CORRUPT);
     let ran = stage.deploy("v1.0.0", &[]).exits(0);
     assert_eq!(warned(&ran).len(), 1, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("[OK] Deployment complete!"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("[OK] Deployment complete!"),
+        "{}",
+        ran.stdout
+    );
     fs::remove_file(stage.hosting.path(FILE)).unwrap();
     let ran = stage.deploy("v1.1.0", &[]).exits(0);
     assert_eq!(warned(&ran), [""; 0]);
-    assert!(names(&stage, "v1.0.0", "superseded"), "{}", stage.hosting.read(FILE));
-    assert!(names(&stage, "v1.1.0", "active"), "{}", stage.hosting.read(FILE));
+    assert!(
+        names(&stage, "v1.0.0", "superseded"),
+        "{}",
+        stage.hosting.read(FILE)
+    );
+    assert!(
+        names(&stage, "v1.1.0", "active"),
+        "{}",
+        stage.hosting.read(FILE)
+    );
 }
 
 #[test]
@@ -76,15 +93,29 @@ fn r10_a_file_that_cannot_be_written_fails_where_that_is_asked() {
     stage.hosting.write("config", "in the way");
     let ran = stage.deploy("v1.0.0", &["--strict-history"]).exits(7);
     assert!(
-        ran.stderr.contains("[ERROR] deployed, clients.yaml not updated: "),
+        ran.stderr
+            .contains("[ERROR] deployed, clients.yaml not updated: "),
         "{}",
         ran.stderr
     );
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
     assert_eq!(warned(&stage.deploy("v1.0.0", &[]).exits(0)).len(), 1);
     fs::remove_file(stage.hosting.path("config")).unwrap();
-    stage.run(["rollback", "--client", &stage.client, "--to", "v1.0.0", "--yes"]).exits(0);
-    assert!(names(&stage, "v1.0.0", "active"), "{}", stage.hosting.read(FILE));
+    stage
+        .run([
+            "rollback",
+            "--client",
+            &stage.client,
+            "--to",
+            "v1.0.0",
+            "--yes",
+        ])
+        .exits(0);
+    assert!(
+        names(&stage, "v1.0.0", "active"),
+        "{}",
+        stage.hosting.read(FILE)
+    );
 }
 
 #[test]
@@ -97,6 +128,14 @@ fn r10_a_file_that_another_process_holds_is_written_later() {
     assert_eq!(warned(&ran).len(), 1, "{}{}", ran.stdout, ran.stderr);
     drop(lock);
     stage.deploy("v1.1.0", &[]).exits(0);
-    assert!(names(&stage, "v1.0.0", "superseded"), "{}", stage.hosting.read(FILE));
-    assert!(names(&stage, "v1.1.0", "active"), "{}", stage.hosting.read(FILE));
+    assert!(
+        names(&stage, "v1.0.0", "superseded"),
+        "{}",
+        stage.hosting.read(FILE)
+    );
+    assert!(
+        names(&stage, "v1.1.0", "active"),
+        "{}",
+        stage.hosting.read(FILE)
+    );
 }

@@ -207,7 +207,10 @@ fn d17_where_putting_back_fails_too_everything_is_left_and_told() {
     assert_eq!(stage.answers("app=web"), ["v1.0.0", "v1.0.0"]);
     assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 failed"]);
     let reason = stage.records()[1]["reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains("restarted once") && reason.contains("this version is denied"), "{reason}");
+    assert!(
+        reason.contains("restarted once") && reason.contains("this version is denied"),
+        "{reason}"
+    );
     // The command that is told does it, once nothing denies it.
     stage
         .run([

@@ -23,21 +23,35 @@ fn version(stage: &Stage, version: &str, more: &[(&str, &str)]) {
 }
 
 fn stays(ran: &Ran, what: &str) -> bool {
-    ran.stdout.lines().any(|l| l.starts_with(&format!("[INFO] {what} stays: ")))
+    ran.stdout
+        .lines()
+        .any(|l| l.starts_with(&format!("[INFO] {what} stays: ")))
 }
 
 #[test]
 fn d20_what_a_version_no_longer_has_is_removed_after_it_serves() {
     let stage = Stage::new("d20");
     let (gone, kept) = (named("gone", ""), named("kept", "consign.dev/prune: keep"));
-    version(&stage, "v1.0.0", &[("gone.yaml", &gone), ("kept.yaml", &kept)]);
+    version(
+        &stage,
+        "v1.0.0",
+        &[("gone.yaml", &gone), ("kept.yaml", &kept)],
+    );
     version(&stage, "v1.1.0", &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
     let planned = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
-    assert!(planned.stdout.contains("\nprune configmap/gone\n"), "{}", planned.stdout);
+    assert!(
+        planned.stdout.contains("\nprune configmap/gone\n"),
+        "{}",
+        planned.stdout
+    );
     assert!(!stage.get("configmap/gone").is_null());
     let ran = stage.deploy("v1.1.0", &[]).exits(0);
-    let place = |text: &str| ran.stdout.find(text).unwrap_or_else(|| panic!("{text}\n{}", ran.stdout));
+    let place = |text: &str| {
+        ran.stdout
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}\n{}", ran.stdout))
+    };
     assert!(place("Waiting for deployment to stabilize") < place("configmap/gone deleted"));
     assert!(stays(&ran, "configmap/kept"), "{}", ran.stdout);
     assert!(stage.get("configmap/gone").is_null());
@@ -49,14 +63,26 @@ fn d20_a_version_that_fails_removes_nothing() {
     let stage = Stage::new("d20-failed");
     let web = |version: &str, mode: Mode| web(&stage.image(version, mode), 1);
     let gone = named("gone", "");
-    version(&stage, "v1.0.0", &[("gone.yaml", &gone), ("web.yaml", &web("v1.0.0", Mode::Ok))]);
-    version(&stage, "v1.1.0", &[("web.yaml", &web("v1.1.0", Mode::Crash))]);
+    version(
+        &stage,
+        "v1.0.0",
+        &[("gone.yaml", &gone), ("web.yaml", &web("v1.0.0", Mode::Ok))],
+    );
+    version(
+        &stage,
+        "v1.1.0",
+        &[("web.yaml", &web("v1.1.0", Mode::Crash))],
+    );
     stage.deploy("v1.0.0", &[]).exits(0);
     let uid = stage.get("configmap/gone")["metadata"]["uid"].clone();
-    stage.deploy("v1.1.0", &["--fail-after-restarts", "1"]).exits(10);
+    stage
+        .deploy("v1.1.0", &["--fail-after-restarts", "1"])
+        .exits(10);
     assert_eq!(stage.get("configmap/gone")["metadata"]["uid"], uid);
     // Nor does one that does not wait for what it brings.
-    stage.deploy("v1.1.0", &["--no-wait", "--no-rollback"]).exits(0);
+    stage
+        .deploy("v1.1.0", &["--no-wait", "--no-rollback"])
+        .exits(0);
     assert_eq!(stage.get("configmap/gone")["metadata"]["uid"], uid);
 }
 
@@ -71,11 +97,16 @@ fn d20_what_holds_data_stays_unless_settings_say_otherwise() {
     assert!(stays(&ran, "persistentvolumeclaim/data"), "{}", ran.stdout);
     assert!(!stage.get("pvc/data").is_null());
     let own = stage.hosting.read("consign.yaml");
-    stage
-        .hosting
-        .write("consign.yaml", format!("{own}rollout:\n  prune: [PersistentVolumeClaim]\n"));
+    stage.hosting.write(
+        "consign.yaml",
+        format!("{own}rollout:\n  prune: [PersistentVolumeClaim]\n"),
+    );
     let ran = stage.deploy("v1.1.0", &[]).exits(0);
-    assert!(ran.stdout.contains("persistentvolumeclaim/data deleted"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("persistentvolumeclaim/data deleted"),
+        "{}",
+        ran.stdout
+    );
     assert!(stage.get("pvc/data").is_null());
 }
 
@@ -89,29 +120,59 @@ fn d20_definitions_and_namespaces_stay() {
     );
     let group = format!("{}.example.com", stage.client);
     let definition = crate::refused::definition("tools", &group, "Tool");
-    let tool = format!("apiVersion: {group}/v1\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{size: 1}}\n");
-    version(&stage, "v1.0.0", &[("definition.yaml", &definition), ("tool.yaml", &tool)]);
+    let tool = format!(
+        "apiVersion: {group}/v1\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{size: 1}}\n"
+    );
+    version(
+        &stage,
+        "v1.0.0",
+        &[("definition.yaml", &definition), ("tool.yaml", &tool)],
+    );
     version(&stage, "v1.1.0", &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
     let ran = stage.deploy("v1.1.0", &[]);
     let crd = format!("crd/tools.{group}");
-    let (kept, tool) = (!stage.get(&crd).is_null(), stage.get(&format!("tool.{group}/hammer")));
+    let (kept, tool) = (
+        !stage.get(&crd).is_null(),
+        stage.get(&format!("tool.{group}/hammer")),
+    );
     stage.kubectl(&["delete", &crd, "--wait=false"]).exits(0);
     let ran = ran.exits(0);
     assert!(kept && tool.is_null(), "{}", ran.stdout);
-    assert!(stays(&ran, &format!("customresourcedefinition.apiextensions.k8s.io/tools.{group}")), "{}", ran.stdout);
-    assert!(!ran.stdout.contains(&format!("namespace/{} deleted", stage.namespace)));
+    assert!(
+        stays(
+            &ran,
+            &format!("customresourcedefinition.apiextensions.k8s.io/tools.{group}")
+        ),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        !ran.stdout
+            .contains(&format!("namespace/{} deleted", stage.namespace))
+    );
 }
 
 #[test]
 fn d20_what_is_not_ours_any_more_is_left_alone() {
     let stage = Stage::new("d20-others");
     let (another, released) = (named("another", ""), named("released", ""));
-    version(&stage, "v1.0.0", &[("another.yaml", &another), ("released.yaml", &released)]);
+    version(
+        &stage,
+        "v1.0.0",
+        &[("another.yaml", &another), ("released.yaml", &released)],
+    );
     version(&stage, "v1.1.0", &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
     stage.kubectl(&["delete", "configmap", "another"]).exits(0);
-    stage.kubectl(&["create", "configmap", "another", "--from-literal=of=somebody"]).exits(0);
+    stage
+        .kubectl(&[
+            "create",
+            "configmap",
+            "another",
+            "--from-literal=of=somebody",
+        ])
+        .exits(0);
     let theirs = stage.get("configmap/another")["metadata"]["uid"].clone();
     // Somebody applies it as his own, and takes it out of our hands.
     stage
@@ -119,7 +180,10 @@ fn d20_what_is_not_ours_any_more_is_left_alone() {
         .exits(0);
     let object = stage.get("configmap/released");
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
-    let ours = entries.iter().position(|e| e["manager"] == "consign").unwrap();
+    let ours = entries
+        .iter()
+        .position(|e| e["manager"] == "consign")
+        .unwrap();
     let patch = format!(r#"[{{"op": "remove", "path": "/metadata/managedFields/{ours}"}}]"#);
     stage
         .kubectl(&["patch", "configmap/released", "--type=json", "-p", &patch])
@@ -138,18 +202,27 @@ fn d20_what_an_older_revision_names_stays_until_that_is_gone() {
             .replacen("spec:\n", "spec:\n  revisionHistoryLimit: 1\n", 1)
             .replace(
                 "        ports:",
-                &format!("        envFrom: [{{configMapRef: {{name: {environment}}}}}]\n        ports:"),
+                &format!(
+                    "        envFrom: [{{configMapRef: {{name: {environment}}}}}]\n        ports:"
+                ),
             );
         stage
-            .sources(&[("web.yaml", &web), ("environment.yaml", &named(environment, ""))])
+            .sources(&[
+                ("web.yaml", &web),
+                ("environment.yaml", &named(environment, "")),
+            ])
             .package(version);
         stage.deploy(version, &[]).exits(0)
     };
     release("v1.0.0", "environment-1");
     let ran = release("v1.1.0", "environment-2");
     assert!(stays(&ran, "configmap/environment-1"), "{}", ran.stdout);
-    stage.kubectl(&["rollout", "undo", "deployment/web"]).exits(0);
-    stage.kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"]).exits(0);
+    stage
+        .kubectl(&["rollout", "undo", "deployment/web"])
+        .exits(0);
+    stage
+        .kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"])
+        .exits(0);
     stage.until("undone", || stage.answers("app=web") == ["v1.0.0"]);
     // By a person's hand, so it is taken back with a word; the revisions that
     // name the first environment go in turn, and then so does that.
@@ -183,14 +256,20 @@ fn d20_what_an_older_revision_names_stays_until_that_is_gone() {
         stage.get("replicasets")["items"].as_array().map(Vec::len) == Some(1)
     });
     let ran = stage.deploy("v1.2.0", &[]).exits(0);
-    assert!(ran.stdout.contains("configmap/environment-1 deleted"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("configmap/environment-1 deleted"),
+        "{}",
+        ran.stdout
+    );
     assert!(stage.get("configmap/environment-1").is_null());
 }
 
 /// Numbers of the records, and of those that hold their package.
 fn kept(stage: &Stage) -> (Vec<u64>, Vec<u64>) {
     let selector = format!("consign.dev/client={}", stage.client);
-    let ran = stage.kubectl(&["get", "configmaps", "-l", &selector, "-o", "json"]).exits(0);
+    let ran = stage
+        .kubectl(&["get", "configmaps", "-l", &selector, "-o", "json"])
+        .exits(0);
     let list: Value = serde_json::from_str(&ran.stdout).unwrap();
     let mut all = Vec::new();
     let mut full = Vec::new();
@@ -233,18 +312,29 @@ fn what_served_is_not_lost_among_runs_that_failed() {
     };
     version(&stage, "v1.0.0", &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
-    version(&stage, "v1.1.0", &[("job.yaml", &job(&stage.image("v1.1.0", Mode::JobFail)))]);
+    version(
+        &stage,
+        "v1.1.0",
+        &[("job.yaml", &job(&stage.image("v1.1.0", Mode::JobFail)))],
+    );
     version(&stage, "v1.2.0", &[("more.yaml", &named("more", ""))]);
     for _ in 0..4 {
         stage.deploy("v1.1.0", &["--no-rollback"]).exits(11);
     }
-    std::fs::remove_dir_all(stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client))).unwrap();
+    std::fs::remove_dir_all(
+        stage
+            .hosting
+            .path(&format!("packages/{}-v1.0.0", stage.client)),
+    )
+    .unwrap();
     // The package of what served comes from its record, five runs ago.
     let (_, full) = kept(&stage);
     assert!(full.contains(&1), "{full:?}");
     stage.deploy("v1.2.0", &[]).exits(0);
     let (_, full) = kept(&stage);
     assert_eq!(full, [1, 4, 5, 6]);
-    stage.run(["rollback", "--client", &stage.client, "--yes"]).exits(0);
+    stage
+        .run(["rollback", "--client", &stage.client, "--yes"])
+        .exits(0);
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "v1.0.0");
 }

@@ -16,7 +16,9 @@ use crate::stage::{SERVICE, Stage, settings, web};
 fn deployed(name: &str, versions: &[&str]) -> Stage {
     let stage = Stage::new(name);
     for version in versions {
-        stage.sources(&[("settings.yaml", &settings(version))]).package(version);
+        stage
+            .sources(&[("settings.yaml", &settings(version))])
+            .package(version);
         stage.deploy(version, &[]).exits(0);
     }
     stage
@@ -36,14 +38,18 @@ fn text(stage: &Stage) -> String {
 }
 
 fn remove_package(stage: &Stage, version: &str) {
-    let path = stage.hosting.path(&format!("packages/{}-{version}", stage.client));
+    let path = stage
+        .hosting
+        .path(&format!("packages/{}-{version}", stage.client));
     fs::remove_dir_all(path).expect("package can be removed");
 }
 
 /// Changes what a release record holds.
 fn patch_record(stage: &Stage, number: u32, patch: &str) {
     let name = format!("configmap/consign.{}.r{number}", stage.client);
-    stage.kubectl(&["patch", &name, "--type=merge", "-p", patch]).exits(0);
+    stage
+        .kubectl(&["patch", &name, "--type=merge", "-p", patch])
+        .exits(0);
 }
 
 fn recording(stage: &mut Stage) -> ApiProxy {
@@ -85,8 +91,16 @@ fn b1_a_copy_that_is_damaged_or_nowhere_changes_nothing() {
         .to_owned();
     let proxy = recording(&mut stage);
     let garbage = "bm8gYXJjaGl2ZQ==";
-    for package in [format!("{garbage:?}"), format!("{other:?}"), "null".to_owned()] {
-        patch_record(&stage, 1, &format!(r#"{{"binaryData": {{"package.tar.gz": {package}}}}}"#));
+    for package in [
+        format!("{garbage:?}"),
+        format!("{other:?}"),
+        "null".to_owned(),
+    ] {
+        patch_record(
+            &stage,
+            1,
+            &format!(r#"{{"binaryData": {{"package.tar.gz": {package}}}}}"#),
+        );
         let ran = back(&stage, &[]).exits(3);
         assert!(ran.stderr.contains("[ERROR] "), "{}", ran.stderr);
         assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
@@ -97,7 +111,9 @@ fn b1_a_copy_that_is_damaged_or_nowhere_changes_nothing() {
 #[test]
 fn b2_a_package_that_does_not_verify_changes_nothing() {
     let mut stage = deployed("b2", &["v1.0.0", "v1.1.0"]);
-    let path = stage.hosting.path(&format!("packages/{}-v1.0.0", stage.client));
+    let path = stage
+        .hosting
+        .path(&format!("packages/{}-v1.0.0", stage.client));
     make_writable(&path);
     let manifest = path.join("manifests/all.yaml");
     let text = fs::read_to_string(&manifest).unwrap();
@@ -111,10 +127,16 @@ fn b2_a_package_that_does_not_verify_changes_nothing() {
 #[test]
 fn b2_a_version_that_was_never_here_is_refused() {
     let mut stage = deployed("b2-never", &["v1.0.0"]);
-    stage.sources(&[("settings.yaml", &settings("v1.1.0"))]).package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("v1.1.0"))])
+        .package("v1.1.0");
     let proxy = recording(&mut stage);
     let ran = back(&stage, &["--to", "v1.1.0"]).exits(5);
-    assert!(ran.stderr.contains("v1.1.0 was never deployed here"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("v1.1.0 was never deployed here"),
+        "{}",
+        ran.stderr
+    );
     assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
 }
 
@@ -131,15 +153,25 @@ fn b3_an_image_that_is_gone_refuses_and_a_registry_out_of_reach_warns() {
         ("v1.2.0", there.clone()),
     ];
     for (version, image) in &versions {
-        stage.sources(&[("web.yaml", &web(image, 0))]).package(version);
+        stage
+            .sources(&[("web.yaml", &web(image, 0))])
+            .package(version);
         stage.deploy(version, &["--skip-check", "images"]).exits(0);
     }
     let ran = back(&stage, &[]).exits(9);
-    assert!(ran.stderr.contains("Image does not exist"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("Image does not exist"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(stage.outcomes().last().unwrap(), "v1.2.0 active");
     let ran = back(&stage, &["--to", "v1.0.0"]).exits(0);
     let all = format!("{}{}", ran.stdout, ran.stderr);
-    assert!(all.lines().any(|l| l.starts_with("[WARN] Image not checked")), "{all}");
+    assert!(
+        all.lines()
+            .any(|l| l.starts_with("[WARN] Image not checked")),
+        "{all}"
+    );
 }
 
 #[test]
@@ -165,7 +197,9 @@ fn b4_a_version_of_a_kind_that_is_served_no_more_is_refused() {
         .kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &crd])
         .exits(0);
     for (version, api) in [("v1.0.0", "v1alpha1"), ("v1.1.0", "v1")] {
-        let tool = format!("apiVersion: {group}/{api}\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{of: {version}}}\n");
+        let tool = format!(
+            "apiVersion: {group}/{api}\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{of: {version}}}\n"
+        );
         stage.sources(&[("tool.yaml", &tool)]).package(version);
         let discovered = || {
             let path = format!("/apis/{group}/{api}");
@@ -176,14 +210,18 @@ fn b4_a_version_of_a_kind_that_is_served_no_more_is_refused() {
     }
     stage.kubectl_apply(&definition(false), &[]).exits(0);
     let gone = format!("/apis/{group}/v1alpha1");
-    stage.until("no more served", || stage.kubectl(&["get", "--raw", &gone]).code != 0);
+    stage.until("no more served", || {
+        stage.kubectl(&["get", "--raw", &gone]).code != 0
+    });
     let proxy = recording(&mut stage);
     let ran = back(&stage, &[]);
     let writes = proxy.writes();
     stage.kubectl(&["delete", &crd, "--wait=false"]).exits(0);
     let ran = ran.exits(9);
     assert!(
-        ran.stderr.contains(&format!("the cluster does not serve {group}/v1alpha1 Tool; it serves {group}/v1")),
+        ran.stderr.contains(&format!(
+            "the cluster does not serve {group}/v1alpha1 Tool; it serves {group}/v1"
+        )),
         "{}",
         ran.stderr
     );
@@ -205,7 +243,11 @@ fn b5_what_the_newer_version_brought_goes_and_data_stays() {
     stage.deploy("v1.1.0", &[]).exits(0);
     assert!(!stage.get("configmap/extra").is_null());
     let ran = back(&stage, &[]).exits(0);
-    assert!(ran.stdout.contains("configmap/extra deleted"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("configmap/extra deleted"),
+        "{}",
+        ran.stdout
+    );
     assert!(
         ran.stdout.contains("persistentvolumeclaim/data stays"),
         "{}",
@@ -215,7 +257,11 @@ fn b5_what_the_newer_version_brought_goes_and_data_stays() {
     assert!(!stage.get("pvc/data").is_null());
     // What stays is known of still.
     let records = stage.records();
-    let kept = records[2]["inventory"].as_array().unwrap().iter().find(|i| i["name"] == "data");
+    let kept = records[2]["inventory"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["name"] == "data");
     assert_eq!(kept.expect("it is in the inventory")["held"], "left");
 }
 
@@ -223,7 +269,10 @@ fn b5_what_the_newer_version_brought_goes_and_data_stays() {
 /// does, under its own name.
 fn keep_image(stage: &Stage, image: &str, over: &AtomicBool) {
     let mut client = stage.cluster.connect().expect("the API server answers");
-    let path = format!("/apis/apps/v1/namespaces/{}/deployments/web", stage.namespace);
+    let path = format!(
+        "/apis/apps/v1/namespaces/{}/deployments/web",
+        stage.namespace
+    );
     let patch = serde_json::json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
     while !over.load(Ordering::Relaxed) {
         let answer = client.get(&path).expect("the API server answers");
@@ -263,7 +312,12 @@ fn b9_a_controller_that_brings_the_bad_version_back_is_named() {
         let bot = scope.spawn(|| {
             // It follows what the run itself brings, and keeps it.
             let image = "/spec/template/spec/containers/0/image";
-            while !over.load(Ordering::Relaxed) && stage.get("deployment/web").pointer(image).is_none_or(|i| *i != *bad) {
+            while !over.load(Ordering::Relaxed)
+                && stage
+                    .get("deployment/web")
+                    .pointer(image)
+                    .is_none_or(|i| *i != *bad)
+            {
                 thread::sleep(Duration::from_millis(50));
             }
             keep_image(&stage, &bad, &over);
@@ -279,7 +333,12 @@ fn b9_a_controller_that_brings_the_bad_version_back_is_named() {
         stage.outcomes(),
         ["v1.0.0 active", "v1.1.0 failed", "v1.0.0 failed"]
     );
-    assert!(stage.records()[2]["reason"].as_str().unwrap().contains("gitops-bot"));
+    assert!(
+        stage.records()[2]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("gitops-bot")
+    );
 }
 
 #[test]
@@ -325,9 +384,17 @@ fn b11_a_person_who_scales_is_named() {
             .package(version);
         stage.deploy(version, &[]).exits(0);
     }
-    stage.kubectl(&["scale", "deployment/web", "--replicas=2"]).exits(0);
+    stage
+        .kubectl(&["scale", "deployment/web", "--replicas=2"])
+        .exits(0);
     let refused = back(&stage, &["--to", "v1.0.0"]).exits(6);
-    assert!(refused.stderr.contains(".spec.replicas belongs to manager \"kubectl\""), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains(".spec.replicas belongs to manager \"kubectl\""),
+        "{}",
+        refused.stderr
+    );
     back(&stage, &["--to", "v1.0.0", "--take-over", "kubectl"]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.0.0"]);
 }
@@ -340,18 +407,28 @@ fn b12_two_rollbacks_in_a_row_go_further_back() {
     back(&stage, &[]).exits(0);
     assert_eq!(text(&stage), "v1.0.0");
     let none = back(&stage, &[]).exits(9);
-    assert!(none.stderr.contains("no earlier good version"), "{}", none.stderr);
+    assert!(
+        none.stderr.contains("no earlier good version"),
+        "{}",
+        none.stderr
+    );
 }
 
 #[test]
 fn a_deploy_whose_way_back_is_nowhere_is_refused_beforehand() {
     let mut stage = deployed("no-way-back", &["v1.0.0"]);
-    stage.sources(&[("settings.yaml", &settings("v1.1.0"))]).package("v1.1.0");
+    stage
+        .sources(&[("settings.yaml", &settings("v1.1.0"))])
+        .package("v1.1.0");
     remove_package(&stage, "v1.0.0");
     patch_record(&stage, 1, r#"{"binaryData": {"package.tar.gz": null}}"#);
     let proxy = recording(&mut stage);
     let ran = stage.deploy("v1.1.0", &[]).exits(9);
-    assert!(ran.stderr.contains("v1.0.0 could not be put back"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("v1.0.0 could not be put back"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("--no-rollback"), "{}", ran.stderr);
     assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
     stage.deploy("v1.1.0", &["--no-rollback"]).exits(0);

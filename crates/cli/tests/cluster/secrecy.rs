@@ -62,7 +62,12 @@ fn nothing_is_told(stage: &Stage, proxy: &ApiProxy, runs: &[&Ran]) {
     let mut looked = 0;
     for path in files(&stage.hosting.path("")) {
         looked += 1;
-        assert_eq!(planted(&fs::read(&path).unwrap()), None, "{}", path.display());
+        assert_eq!(
+            planted(&fs::read(&path).unwrap()),
+            None,
+            "{}",
+            path.display()
+        );
     }
     assert!(looked > 0);
     for record in stage.records() {
@@ -81,22 +86,33 @@ fn nothing_is_told(stage: &Stage, proxy: &ApiProxy, runs: &[&Ran]) {
 /// given a secret variable by hand.
 fn with_canaries(name: &str) -> Stage {
     let stage = Stage::new(name);
-    stage.kubectl(&["create", "namespace", &stage.namespace]).exits(0);
+    stage
+        .kubectl(&["create", "namespace", &stage.namespace])
+        .exits(0);
     for (name, value) in [("db", IN_SECRET), ("other", IN_OTHER)] {
         let literal = format!("--from-literal=value={value}");
-        stage.kubectl(&["create", "secret", "generic", name, &literal]).exits(0);
+        stage
+            .kubectl(&["create", "secret", "generic", name, &literal])
+            .exits(0);
     }
     stage
         .sources(&[
-            ("web.yaml", &reading(&stage.image("v1.0.0", Mode::Ok), "SOME_VALUE")),
+            (
+                "web.yaml",
+                &reading(&stage.image("v1.0.0", Mode::Ok), "SOME_VALUE"),
+            ),
             ("service.yaml", SERVICE),
             ("settings.yaml", &settings("v1.0.0")),
         ])
         .package("v1.0.0");
     stage.deploy("v1.0.0", &[]).exits(0);
     let variable = format!("DB_PASSWORD={IN_VARIABLE}");
-    stage.kubectl(&["set", "env", "deployment/web", &variable]).exits(0);
-    stage.kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"]).exits(0);
+    stage
+        .kubectl(&["set", "env", "deployment/web", &variable])
+        .exits(0);
+    stage
+        .kubectl(&["rollout", "status", "deployment/web", "--timeout=90s"])
+        .exits(0);
     stage
 }
 
@@ -116,37 +132,73 @@ fn canaries_of_a_crash_and_its_rollback_are_told_nowhere() {
     // The program prints the mode that it does not know, and it is the Secret.
     stage
         .sources(&[
-            ("web.yaml", &reading(&stage.image("v1.1.0", Mode::Ok), "MODE")),
+            (
+                "web.yaml",
+                &reading(&stage.image("v1.1.0", Mode::Ok), "MODE"),
+            ),
             ("service.yaml", SERVICE),
             ("settings.yaml", &settings("v1.1.0")),
         ])
         .package("v1.1.0");
     let proxy = stage.through_proxy(|_, _| ApiFault::None);
     let planned = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
-    let ran = stage.deploy("v1.1.0", &["--fail-after-restarts", "1"]).exits(10);
-    assert!(ran.stderr.contains("MODE \"(left out)\" is unknown"), "{}", ran.stderr);
-    let json = stage.run(["--format", "json", "rollback", "--client", &stage.client, "--to", "v1.0.0", "--yes"]);
+    let ran = stage
+        .deploy("v1.1.0", &["--fail-after-restarts", "1"])
+        .exits(10);
+    assert!(
+        ran.stderr.contains("MODE \"(left out)\" is unknown"),
+        "{}",
+        ran.stderr
+    );
+    let json = stage.run([
+        "--format",
+        "json",
+        "rollback",
+        "--client",
+        &stage.client,
+        "--to",
+        "v1.0.0",
+        "--yes",
+    ]);
     nothing_is_told(&stage, &proxy, &[&planned, &ran, &json]);
 }
 
 #[test]
 fn canaries_in_a_last_word_are_told_nowhere() {
     let mut stage = with_canaries("canary-word");
-    let last = reading(&stage.image("v1.1.0", Mode::Ok), "MODE")
-        .replace("        env:", "        terminationMessagePolicy: FallbackToLogsOnError\n        env:");
+    let last = reading(&stage.image("v1.1.0", Mode::Ok), "MODE").replace(
+        "        env:",
+        "        terminationMessagePolicy: FallbackToLogsOnError\n        env:",
+    );
     stage
-        .sources(&[("web.yaml", &last), ("service.yaml", SERVICE), ("settings.yaml", &settings("v1.1.0"))])
+        .sources(&[
+            ("web.yaml", &last),
+            ("service.yaml", SERVICE),
+            ("settings.yaml", &settings("v1.1.0")),
+        ])
         .package("v1.1.0");
     let proxy = stage.through_proxy(|_, _| ApiFault::None);
-    let ran = stage.deploy("v1.1.0", &["--fail-after-restarts", "1"]).exits(10);
-    let failure = ran.stderr.lines().find(|l| l.starts_with("[ERROR]") && l.contains("restarted once"));
-    assert!(failure.expect(&ran.stderr).contains("(left out)"), "{}", ran.stderr);
+    let ran = stage
+        .deploy("v1.1.0", &["--fail-after-restarts", "1"])
+        .exits(10);
+    let failure = ran
+        .stderr
+        .lines()
+        .find(|l| l.starts_with("[ERROR]") && l.contains("restarted once"));
+    assert!(
+        failure.expect(&ran.stderr).contains("(left out)"),
+        "{}",
+        ran.stderr
+    );
     nothing_is_told(&stage, &proxy, &[&ran]);
 }
 
 /// Refuses what goes to a path that ends so, with the canaries in every place
 /// that a refusal has.
-fn refuse(end: &'static str, trials: bool) -> impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static {
+fn refuse(
+    end: &'static str,
+    trials: bool,
+) -> impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static {
     move |seen, _| {
         let trial = seen.parameter("dryRun") == Some("All");
         if seen.method != "PATCH" || !seen.path.ends_with(end) || trial != trials {
@@ -169,9 +221,14 @@ fn refuse(end: &'static str, trials: bool) -> impl Fn(&Seen, u64) -> ApiFault + 
 fn d22_canaries_in_a_refusal_are_told_nowhere() {
     let mut stage = with_canaries("canary-refusal");
     // The server repeats what it was sent, a variable among it.
-    let sent = reading(&stage.image("v1.1.0", Mode::Ok), "SOME_VALUE").replace("env: [", "env: [{name: API_HOST, value: plain-value}, ");
+    let sent = reading(&stage.image("v1.1.0", Mode::Ok), "SOME_VALUE")
+        .replace("env: [", "env: [{name: API_HOST, value: plain-value}, ");
     stage
-        .sources(&[("web.yaml", &sent), ("service.yaml", SERVICE), ("settings.yaml", &settings("v1.1.0"))])
+        .sources(&[
+            ("web.yaml", &sent),
+            ("service.yaml", SERVICE),
+            ("settings.yaml", &settings("v1.1.0")),
+        ])
         .package("v1.1.0");
     let proxy = stage.through_proxy(refuse("/deployments/web", true));
     let refused = stage.deploy("v1.1.0", &[]).exits(9);
@@ -180,7 +237,14 @@ fn d22_canaries_in_a_refusal_are_told_nowhere() {
     proxy.inject(refuse("/deployments/web", false));
     let failed = stage.deploy("v1.1.0", &["--no-rollback"]).exits(11);
     assert!(failed.stderr.contains("(left out)"), "{}", failed.stderr);
-    let json = stage.run(["--format", "json", "deploy", &format!("{}@v1.1.0", stage.client), "--yes", "--no-rollback"]);
+    let json = stage.run([
+        "--format",
+        "json",
+        "deploy",
+        &format!("{}@v1.1.0", stage.client),
+        "--yes",
+        "--no-rollback",
+    ]);
     assert_eq!(json.code, 11);
     nothing_is_told(&stage, &proxy, &[&refused, &failed, &json]);
 }
@@ -209,7 +273,12 @@ fn d22_canaries_in_a_refusal_of_a_secret_are_told_nowhere() {
 fn captured(stage: &Stage) -> PathBuf {
     let mut found: Vec<PathBuf> = files(&stage.hosting.path("tmp"))
         .into_iter()
-        .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("deploy-state-"))
+        .filter(|p| {
+            p.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("deploy-state-")
+        })
         .collect();
     found.sort();
     found.pop().expect("the state is captured")
@@ -218,12 +287,19 @@ fn captured(stage: &Stage) -> PathBuf {
 #[test]
 fn d21_the_captured_state_is_for_its_owner_and_without_secrets() {
     let stage = with_canaries("d21");
-    let last_applied = format!("kubectl.kubernetes.io/last-applied-configuration={{\"of\": \"{IN_VARIABLE}\"}}");
+    let last_applied =
+        format!("kubectl.kubernetes.io/last-applied-configuration={{\"of\": \"{IN_VARIABLE}\"}}");
     stage
         .kubectl(&["annotate", "deployment/web", &last_applied])
         .exits(0);
     stage
-        .sources(&[("web.yaml", &reading(&stage.image("v1.0.0", Mode::Ok), "SOME_VALUE")), ("settings.yaml", &settings("v1.1.0"))])
+        .sources(&[
+            (
+                "web.yaml",
+                &reading(&stage.image("v1.0.0", Mode::Ok), "SOME_VALUE"),
+            ),
+            ("settings.yaml", &settings("v1.1.0")),
+        ])
         .package("v1.1.0");
     let ran = stage.deploy("v1.1.0", &[]).exits(0);
     let path = captured(&stage);
@@ -232,16 +308,30 @@ fn d21_the_captured_state_is_for_its_owner_and_without_secrets() {
         .strip_prefix(&format!("deploy-state-{}-", stage.namespace))
         .and_then(|rest| rest.strip_suffix(".yaml"))
         .expect(name);
-    assert!(time.len() == 14 && time.bytes().all(|b| b.is_ascii_digit()), "{name}");
+    assert!(
+        time.len() == 14 && time.bytes().all(|b| b.is_ascii_digit()),
+        "{name}"
+    );
     assert_eq!(path.parent().unwrap(), stage.hosting.path("tmp"));
-    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
-    assert!(ran.stdout.contains(&format!("[INFO] State captured to: {}", path.display())), "{}", ran.stdout);
+    assert_eq!(
+        path.metadata().unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+    assert!(
+        ran.stdout
+            .contains(&format!("[INFO] State captured to: {}", path.display())),
+        "{}",
+        ran.stdout
+    );
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(planted(text.as_bytes()), None, "{text}");
     for absent in ["managedFields", "last-applied-configuration"] {
         assert!(!text.contains(absent), "{absent}\n{text}");
     }
-    assert!(text.contains("kind: Deployment") && text.contains("name: DB_PASSWORD"), "{text}");
+    assert!(
+        text.contains("kind: Deployment") && text.contains("name: DB_PASSWORD"),
+        "{text}"
+    );
     assert!(text.contains("text: v1.0.0"), "{text}");
     // It can be gone back with by hand.
     let applied = stage.kubectl(&["apply", "--dry-run=client", "-f", path.to_str().unwrap()]);
@@ -251,19 +341,28 @@ fn d21_the_captured_state_is_for_its_owner_and_without_secrets() {
 #[test]
 fn d21_a_file_in_the_way_is_neither_followed_nor_written_and_an_open_umask_does_not_matter() {
     let stage = Stage::new("d21-umask");
-    stage.sources(&[("settings.yaml", &settings("v1.0.0"))]).package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("v1.0.0"))])
+        .package("v1.0.0");
     let directory = stage.hosting.path("tmp");
     let victim = stage.hosting.path("victim");
     // A link under every name that the next minute can bring.
     let now = jiff::Timestamp::now();
     for second in 0..60 {
         let time = now + jiff::SignedDuration::from_secs(second);
-        let name = format!("deploy-state-{}-{}.yaml", stage.namespace, time.strftime("%Y%m%d%H%M%S"));
+        let name = format!(
+            "deploy-state-{}-{}.yaml",
+            stage.namespace,
+            time.strftime("%Y%m%d%H%M%S")
+        );
         std::os::unix::fs::symlink(&victim, directory.join(name)).unwrap();
     }
     stage.deploy("v1.0.0", &[]).exits(0);
     assert!(!victim.exists());
-    let own: Vec<PathBuf> = files(&directory).into_iter().filter(|p| !p.is_symlink()).collect();
+    let own: Vec<PathBuf> = files(&directory)
+        .into_iter()
+        .filter(|p| !p.is_symlink())
+        .collect();
     assert_eq!(own.len(), 1, "{own:?}");
     for path in files(&directory) {
         fs::remove_file(path).unwrap();
@@ -274,7 +373,11 @@ fn d21_a_file_in_the_way_is_neither_followed_nor_written_and_an_open_umask_does_
     let mut open = std::process::Command::new("bash");
     open.args(["-c", &format!("umask 0; exec {binary} {arguments}")])
         .env_clear()
-        .envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .envs(
+            shell
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
         .current_dir(shell.get_current_dir().unwrap());
     shell = open;
     Ran::from(shell.output().unwrap()).exits(0);
