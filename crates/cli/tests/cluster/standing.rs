@@ -199,12 +199,11 @@ fn what_deploy_sh_did_is_told_the_same_way() {
         .parent()
         .expect("a program is in a directory")
         .display();
-    let mut script = stage.command(["unused"]);
+    let surroundings = stage.command(["unused"]);
     let mut command = std::process::Command::new(package.join("deploy.sh"));
-    for (name, value) in script.get_envs().filter_map(|(n, v)| Some((n, v?))) {
+    for (name, value) in surroundings.get_envs().filter_map(|(n, v)| Some((n, v?))) {
         command.env(name, value);
     }
-    script.env_clear();
     command.env("PATH", format!("{beside}:{path}")).arg("--yes");
     Ran::from(command.output().expect("the script can be started")).exits(0);
     let told = status(&stage);

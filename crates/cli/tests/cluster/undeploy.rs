@@ -2,9 +2,10 @@
 
 use std::process::Stdio;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::api_proxy::{ApiFault, ApiProxy, Seen, Victim, among};
+use testkit::consign::Ran;
 use testkit::image::Mode;
 
 use crate::stage::{SERVICE, Stage, settings, web};
@@ -257,6 +258,39 @@ fn d12_one_that_was_killed_is_told_and_gone_on_with() {
             .hosting
             .read("config/clients.yaml")
             .contains("status: removed")
+    );
+}
+
+#[test]
+fn d30_one_that_is_asked_to_stop_says_how_far_it_got() {
+    let stage = Stage::new("undeploy-d30");
+    stage.sources(&[("settings.yaml", &settings("x")), ("service.yaml", SERVICE)]);
+    stage.package("v1.0.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    hold(&stage, "service/web", "[\"example.com/hold\"]");
+    let running = stage
+        .command(undeploy(&stage, &["--yes"]))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    stage.until("began to remove", || {
+        !stage.get("service/web")["metadata"]["deletionTimestamp"].is_null()
+    });
+    let pid = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a process has a number"), Signal::INT).expect("it can be asked");
+    let output = running.wait_with_output().expect("the binary ends");
+    let namespace = &stage.namespace;
+    Ran::from(output).exits(12).says(&format!(
+        "Not removed, or not known: ConfigMap {namespace}/settings, Service {namespace}/web"
+    ));
+    assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.0.0 unknown"]);
+    hold(&stage, "service/web", "null");
+    stage.run(undeploy(&stage, &["--yes"])).exits(0);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 superseded", "v1.0.0 unknown", "v1.0.0 removed"]
     );
 }
 

@@ -1,6 +1,6 @@
 //! How clients stand, in lines and as data.
 
-use rollout::overview::{Health, Identity, ObjectState, Progress, Run};
+use rollout::overview::{Health, Identity, ObjectState, Past, Progress, Run};
 use rollout::record::{Act, Outcome as Recorded, Record};
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn drift(standing: &Standing) -> String {
 
 /// How the run stands that has not ended, in a word.
 fn run_word(standing: &Standing) -> &'static str {
-    let run = standing.past.as_ref().ok().and_then(|past| past.run());
+    let run = standing.past.as_ref().ok().and_then(Past::run);
     match run {
         None => NOTHING,
         Some(Run::Underway { .. }) => "underway",
@@ -181,7 +181,7 @@ fn object_remarks(object: &ObjectState) -> Vec<String> {
         Health::Failed(why) => remarks.push(format!("{} failed: {why}", object.id)),
         Health::Unread(why) => remarks.push(format!("{} not read: {why}", object.id)),
         Health::Waiting(why) | Health::Doubtful(why) => {
-            remarks.push(format!("{}: {why}", object.id))
+            remarks.push(format!("{}: {why}", object.id));
         }
     }
     if object.identity == Identity::Another {
@@ -213,16 +213,15 @@ fn run_line(standing: &Standing, run: Run<'_>) -> Line {
         || "a run".to_owned(),
         |r| format!("{} of {}", word(r.document.act), r.document.version),
     );
-    let far = standing
-        .present
-        .progress
-        .as_ref()
-        .map(far)
-        .unwrap_or_default();
+    let progress = standing.present.progress.as_ref();
+    let far = progress.map(far).unwrap_or_default();
     match (run, record) {
         (Run::Underway { by, age }, _) => line(
             Tag::Info,
-            format!("{client}: {what} is on its way: {by}, renewed {age} s ago{far}"),
+            format!(
+                "{client}: {what} is on its way: {by}, renewed {age} s ago{}",
+                progress.map(done).unwrap_or_default()
+            ),
         ),
         (Run::Open, Some(record)) if is_script(Some(record)) => line(
             Tag::Warn,
@@ -247,16 +246,17 @@ fn run_line(standing: &Standing, run: Run<'_>) -> Line {
     }
 }
 
+/// `, with 3 of 5 objects done`.
+fn done(progress: &Progress) -> String {
+    match progress.total {
+        0 => String::new(),
+        total => format!(", with {} of {total} objects done", progress.done()),
+    }
+}
+
 /// `, with 3 of 5 objects done, not Service n/web`.
 fn far(progress: &Progress) -> String {
-    if progress.total == 0 {
-        return String::new();
-    }
-    let done = format!(
-        ", with {} of {} objects done",
-        progress.done(),
-        progress.total
-    );
+    let done = done(progress);
     if progress.left.is_empty() {
         return done;
     }
@@ -344,7 +344,7 @@ fn object_data(object: &ObjectState) -> Value {
 }
 
 fn run_data(standing: &Standing) -> Value {
-    let Some(run) = standing.past.as_ref().ok().and_then(|past| past.run()) else {
+    let Some(run) = standing.past.as_ref().ok().and_then(Past::run) else {
         return Value::Null;
     };
     let (holder, age) = match run {
