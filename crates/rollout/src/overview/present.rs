@@ -6,13 +6,13 @@ use model::finding::Finding;
 use model::object::Gvk;
 use serde_json::Value;
 
-use crate::fields::drift::{self, Drift};
 use super::unread;
 use crate::api::{Api, Call};
 use crate::desired::{Desired, Wanted};
 use crate::discovery::{Discovery, Scope};
 use crate::draft::{self, Choices, Draft, State};
 use crate::fields;
+use crate::fields::drift::{self, Drift};
 use crate::live::{self, Live};
 use crate::look::{self, Seen};
 use crate::object::{ObjectId, annotation, text, uid};
