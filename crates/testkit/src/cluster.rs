@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -226,8 +226,11 @@ impl Cluster {
         command
     }
 
-    /// Pushes an image; gives the reference to it by digest.
+    /// Pushes an image; gives the reference to it by digest. One after another:
+    /// the registry mixes up equal blobs that come at the same time.
     pub fn push(&self, image: &Image) -> Result<String, ImageError> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let digest: Digest = image.push(&self.registry)?;
         Ok(format!("{}/{}@{digest}", self.registry.host(), image.name))
     }
