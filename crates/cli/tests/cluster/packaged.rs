@@ -5,10 +5,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use testkit::consign::Ran;
+use testkit::image::Mode;
 use testkit::tools::{self, Tool};
 
-use crate::stage::Stage;
+use crate::stage::{SERVICE, Stage, settings, web};
 
 /// The programs that the script may use beside bash and kubectl: those of the
 /// GNU coreutils.
@@ -71,6 +73,14 @@ impl<'a> Packaged<'a> {
         self.run(version, &["--yes"])
     }
 
+    /// The digest of a version, as anyone can take it.
+    pub fn digest(&self, version: &str) -> String {
+        let sums = self.directory(version).join("checksum.sha256");
+        let output = Command::new("sha256sum").arg(sums).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        format!("sha256:{}", text.split(' ').next().unwrap())
+    }
+
     /// Puts a program in kubectl's place that does something first.
     pub fn kubectl_that(&self, does: &str) {
         let path = self.stage.hosting.path("bin/kubectl");
@@ -89,4 +99,27 @@ impl<'a> Packaged<'a> {
         names.sort();
         names
     }
+}
+
+/// Sources with one pod.
+pub fn one_pod(stage: &Stage, version: &str, behaves: Mode, more: &[(&str, &str)]) {
+    let (web, settings) = (web(&stage.image(version, behaves), 1), settings(version));
+    let mut files = vec![("web.yaml", web.as_str()), ("service.yaml", SERVICE), ("settings.yaml", &settings)];
+    files.extend(more);
+    stage.sources(&files).package(version);
+}
+
+/// Sources without pods: quick.
+pub fn no_pods(stage: &Stage, version: &str) {
+    stage.sources(&[("settings.yaml", &settings(version))]).package(version);
+}
+
+/// A settings object of this name.
+pub fn named(name: &str, text: &str) -> String {
+    settings(text).replace("name: settings", &format!("name: {name}"))
+}
+
+/// What the settings say.
+pub fn text(stage: &Stage) -> Value {
+    stage.get("configmap/settings")["data"]["text"].clone()
 }

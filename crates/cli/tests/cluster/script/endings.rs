@@ -1,0 +1,127 @@
+//! Scripts that fail, or are ended, and who goes on from there.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use testkit::image::Mode;
+
+use crate::packaged::{Packaged, named, no_pods, one_pod, text};
+use crate::stage::{Stage, settings, web};
+
+#[test]
+fn d14_a_rollout_that_fails_is_told_and_recorded_and_consign_goes_on() {
+    let stage = Stage::new("fails");
+    let packaged = Packaged::on(&stage);
+    one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
+    let crashing = web(&stage.image("v1.1.0", Mode::Crash), 1)
+        .replace("  replicas: 1\n", "  replicas: 1\n  progressDeadlineSeconds: 4\n");
+    stage
+        .sources(&[("web.yaml", &crashing), ("settings.yaml", &settings("v1.1.0")), ("new.yaml", &named("new", "x"))])
+        .package("v1.1.0");
+    one_pod(&stage, "v1.2.0", Mode::Ok, &[]);
+    let namespace = &stage.namespace;
+    packaged.deploy("v1.0.0").exits(0);
+    packaged
+        .deploy("v1.1.0")
+        .exits(11)
+        .says("Deployment timeout: deployment.apps/web did not become ready")
+        .says("exceeded its progress deadline")
+        .says(&format!("kubectl get pods -n {namespace}"))
+        .says(&format!("kubectl get events -n {namespace} --sort-by='.lastTimestamp'"))
+        .never_says("Deployment complete");
+    assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 failed"]);
+    let record = &stage.records()[1];
+    assert_eq!(record["reason"], "Deployment timeout: deployment.apps/web did not become ready");
+    assert_ne!(record["ended"], Value::Null);
+    stage.deploy("v1.2.0", &[]).exits(0);
+    assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
+    assert_eq!(stage.get("configmap/new"), Value::Null);
+    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 failed", "v1.2.0 active"]);
+}
+
+/// A script is ended in the middle of its rollout by this signal; the next
+/// command of consign goes on.
+fn killed(name: &str, signal: &str, code: Option<i32>, left: &str) {
+    let stage = Stage::new(name);
+    let packaged = Packaged::on(&stage);
+    one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
+    one_pod(&stage, "v1.1.0", Mode::Never, &[("mid.yaml", &named("mid", "x"))]);
+    one_pod(&stage, "v1.2.0", Mode::Ok, &[]);
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let mut child = packaged
+        .script("v1.1.0", &["--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = child.id().to_string();
+    let waits = || {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().any(|child| {
+            fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains("rollout\0status"))
+        })
+    };
+    stage.until("waits for the rollout", waits);
+    assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 running"]);
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    let ended = child.wait().unwrap();
+    assert_eq!(ended.code(), code);
+    if code.is_none() {
+        // Nobody was left to end what it had started.
+        let _ = Command::new("kill").args(children.split_whitespace()).status();
+    } else {
+        stage.until("ends what it started", || {
+            children
+                .split_whitespace()
+                .all(|child| !fs::exists(format!("/proc/{child}")).unwrap())
+        });
+    }
+    assert_eq!(stage.outcomes(), ["v1.0.0 active", &format!("v1.1.0 {left}")]);
+
+    stage
+        .deploy("v1.2.0", &[])
+        .exits(0)
+        .says("A run of v1.1.0 by ")
+        .says("was cut off after it had written ")
+        .says("; this run goes on from what it left");
+    assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
+    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]);
+    assert_eq!(stage.get("configmap/mid"), Value::Null);
+}
+
+#[test]
+fn d12_a_script_goes_on_from_what_another_left() {
+    let stage = Stage::new("again");
+    let packaged = Packaged::on(&stage);
+    no_pods(&stage, "v1.0.0");
+    no_pods(&stage, "v1.1.0");
+    // It is ended once its record is there.
+    packaged.kubectl_that(
+        "if [[ \"$*\" == *apply*/rest* && \"$*\" != *dry-run* ]]; then\n\
+         pid=$PPID script=\n\
+         while ((pid > 1)); do\n\
+         if [[ $(</proc/$pid/comm) == deploy.sh ]]; then script=$pid; fi\n\
+         read -r _ _ _ pid _ </proc/$pid/stat\n\
+         done\n\
+         kill -KILL $script\n\
+         fi",
+    );
+    packaged.deploy("v1.0.0").exits(128 + 9);
+    assert_eq!(stage.outcomes(), ["v1.0.0 running"]);
+    packaged.kubectl_that("");
+    packaged.deploy("v1.1.0").exits(0);
+    assert_eq!(text(&stage), "v1.1.0");
+    assert_eq!(stage.outcomes(), ["v1.0.0 unknown", "v1.1.0 active"]);
+}
+
+#[test]
+fn d12_a_script_that_was_killed_is_gone_on_from() {
+    killed("killed", "-KILL", None, "running");
+}
+
+#[test]
+fn d12_a_script_that_was_told_to_end_says_so_and_is_gone_on_from() {
+    killed("ended", "-TERM", Some(12), "unknown");
+}
