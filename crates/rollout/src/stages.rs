@@ -327,10 +327,11 @@ impl Stages<'_> {
                 tell(Event::Watched(id, watched))
             })
             .await;
-        if let Err(e) = waited {
-            return Err(self.stopped(e).await);
-        }
-        match waiter.prove(&targets).await {
+        let seen = match waited {
+            Ok(seen) => seen,
+            Err(e) => return Err(self.stopped(e).await),
+        };
+        match waiter.prove(&targets, seen).await {
             Ok(pods) => {
                 tell(Event::Serving(pods));
                 Ok(())
@@ -434,7 +435,16 @@ impl Stages<'_> {
         }
         // What was current when the plan was made may be a revision of before
         // by now.
-        let revisions = read::revisions(self.api, self.namespace, &self.discovery).await;
+        let revisions = match read::revisions(self.api, self.namespace, &self.discovery).await {
+            Ok(revisions) => revisions,
+            // What they name may not be removed, and nobody can tell.
+            Err(e) => {
+                for removal in going {
+                    tell(Event::Note(not_removed(&removal.item.id(), &e.to_string())));
+                }
+                return Ok(());
+            }
+        };
         let uids: BTreeSet<&str> = going.iter().map(|r| r.uid.as_str()).collect();
         let (stay, go): (Vec<&Removal>, Vec<&Removal>) = going
             .iter()
@@ -474,14 +484,7 @@ impl Stages<'_> {
                     }
                     Err(StepError::Api(ApiError::Fenced)) => return Err(Stop::Fenced),
                     // What serves serves; the next run tries again.
-                    Err(e) => tell(Event::Note(
-                        Finding::warning(
-                            "not-removed",
-                            Class::Cluster,
-                            format!("{id} not removed: {e}"),
-                        )
-                        .help("The next run tries again"),
-                    )),
+                    Err(e) => tell(Event::Note(not_removed(&id, &e.to_string()))),
                 }
             }
         }
@@ -603,6 +606,15 @@ pub async fn remove(
         // With its kind went all its objects.
         None => Ok(Removed::Gone),
     }
+}
+
+fn not_removed(id: &ObjectId, why: &str) -> Finding {
+    Finding::warning(
+        "not-removed",
+        Class::Cluster,
+        format!("{id} not removed: {why}"),
+    )
+    .help("The next run tries again")
 }
 
 fn draft_of(step: &Step) -> Draft {

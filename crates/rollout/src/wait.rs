@@ -76,6 +76,11 @@ struct Snapshot {
     classes: Vec<Value>,
 }
 
+/// What waiting saw, if it was over at the first look: what was told by it is
+/// proved by it.
+#[derive(Debug)]
+pub struct Seen(Option<Snapshot>);
+
 impl Snapshot {
     fn observed<'a>(&'a self, object: &'a Value) -> Observed<'a> {
         let class = text(object, "/spec/storageClassName");
@@ -101,7 +106,7 @@ impl Waiter<'_> {
         targets: &[&Desired],
         stop: &(dyn Fn() -> bool + Send + Sync),
         tell: &mut (dyn FnMut(&ObjectId, Watched) + Send),
-    ) -> Result<(), WaitError> {
+    ) -> Result<Seen, WaitError> {
         let mut left = Vec::with_capacity(targets.len());
         for desired in targets {
             match ready::at_once(&desired.value, desired.ready_when.as_ref()) {
@@ -113,8 +118,21 @@ impl Waiter<'_> {
         let mut settling: BTreeMap<ObjectId, Settling> = BTreeMap::new();
         let begun = Instant::now();
         let mut pause = LOOK;
+        let mut looks = 0_u32;
         while !left.is_empty() {
-            let snapshot = self.look(&left).await.map_err(WaitError::Api)?;
+            looks += 1;
+            let snapshot = match self.look(&left).await {
+                Ok(snapshot) => snapshot,
+                // A server that is away for a while says nothing of the pods.
+                Err(e) if e.is_uncertain() && Instant::now() < self.deadline => {
+                    if stop() {
+                        return Err(WaitError::Stopped);
+                    }
+                    sleep(LOOK_MAX).await;
+                    continue;
+                }
+                Err(e) => return Err(WaitError::Api(e)),
+            };
             let mut failed = Vec::new();
             let mut late = Vec::new();
             let mut taken = Vec::new();
@@ -169,7 +187,7 @@ impl Waiter<'_> {
                 return Err(WaitError::Failed(failed));
             }
             if left.is_empty() {
-                break;
+                return Ok(Seen((looks == 1).then_some(snapshot)));
             }
             if stop() {
                 return Err(WaitError::Stopped);
@@ -180,19 +198,31 @@ impl Waiter<'_> {
             sleep(pause.min(self.deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 3 / 2).min(LOOK_MAX);
         }
-        Ok(())
+        Ok(Seen(None))
     }
 
     /// Proves that all of these serve what the package has.
-    pub async fn prove(&self, targets: &[&Desired]) -> Result<usize, WaitError> {
+    pub async fn prove(&self, targets: &[&Desired], seen: Seen) -> Result<usize, WaitError> {
         let workloads: Vec<&Desired> = targets
             .iter()
             .copied()
             .filter(|d| package::pod_spec::of_kind(&d.gvk).is_some())
             .collect();
         let over = self.deadline.min(Instant::now() + PROOF_LIMIT);
+        let mut seen = seen.0;
         loop {
-            let snapshot = self.look(&workloads).await.map_err(WaitError::Api)?;
+            let look = match seen.take() {
+                Some(snapshot) => Ok(snapshot),
+                None => self.look(&workloads).await,
+            };
+            let snapshot = match look {
+                Ok(snapshot) => snapshot,
+                Err(e) if e.is_uncertain() && Instant::now() < self.deadline => {
+                    sleep(LOOK_MAX).await;
+                    continue;
+                }
+                Err(e) => return Err(WaitError::Api(e)),
+            };
             let mut pods = 0;
             let mut not = Vec::new();
             for desired in &workloads {
