@@ -205,16 +205,20 @@ impl Writer<'_> {
             body["metadata"]["resourceVersion"] = Value::from(resource_version(&live));
             let call = Call::apply(self.target(MANAGER, force), &body).accept(METADATA);
             let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
-            match self.api.settle(&call, done).await {
+            let conflict = match self.api.settle(&call, done).await {
                 Ok(_) => return Ok(uid(&live).to_owned()),
-                Err(e) if e.is_conflict() => {}
+                Err(e) if e.is_conflict() => e,
                 Err(e) => return Err(e.into()),
-            }
+            };
             let Some(now) = self.get().await? else {
                 return Err(StepError::Changed);
             };
             if self.is_done(&now) {
                 return Ok(uid(&now).to_owned());
+            }
+            // Managers and fields are named where that is what is in the way.
+            if !conflict.causes().is_empty() {
+                return Err(conflict.into());
             }
             if !fields::same_of_ours(&live, &now) {
                 return Err(StepError::Changed);

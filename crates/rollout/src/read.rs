@@ -151,7 +151,11 @@ pub async fn read(
     }
     live.trials = trials(api, question, &live, &drafts, namespace).await;
     if needs_revisions(question.wanted, &live) {
-        live.revisions = revisions(api, namespace, &live.discovery).await;
+        match revisions(api, namespace, &live.discovery).await {
+            Ok(revisions) => live.revisions = revisions,
+            // Without them something might be removed that they name.
+            Err(e) => said.all(vec![unreadable("revisions of workloads", &e)]),
+        }
     }
     if said.stops() {
         // What speaks against the objects themselves is told with the rest.
@@ -729,18 +733,21 @@ fn needs_revisions(wanted: &Wanted, live: &Live) -> bool {
 
 /// `ReplicaSets` and `ControllerRevisions` of a namespace; those that cannot
 /// be read are none.
-pub(crate) async fn revisions(api: &Api, namespace: &str, discovery: &Discovery) -> Vec<Value> {
+pub(crate) async fn revisions(
+    api: &Api,
+    namespace: &str,
+    discovery: &Discovery,
+) -> Result<Vec<Value>, ApiError> {
     let mut found = Vec::new();
     for kind in ["ReplicaSet", "ControllerRevision"] {
         let Some(resource) = discovery.find(&Gvk::new("apps/v1", kind)) else {
             continue;
         };
-        if let Ok(list) = api.send(&Call::get(resource.collection(namespace))).await {
-            found.extend(items(&list, "/items").iter().cloned().map(|mut object| {
-                name_kind(&mut object, resource);
-                object
-            }));
-        }
+        let list = api.send(&Call::get(resource.collection(namespace))).await?;
+        found.extend(items(&list, "/items").iter().cloned().map(|mut object| {
+            name_kind(&mut object, resource);
+            object
+        }));
     }
-    found
+    Ok(found)
 }

@@ -163,10 +163,7 @@ impl Run<'_> {
             },
         )
         .await
-        .map_err(|e| match self.not_held(&e) {
-            Some(finding) => RunError::Refused(vec![finding]),
-            None => RunError::Stopped,
-        })?;
+        .map_err(|e| self.not_begun(self.not_held(&e), &applied))?;
         let api = self.connection.api.behind(hold.fence());
         let result = self.held(&api, applied, tell).await;
         hold.release().await;
@@ -210,6 +207,21 @@ impl Run<'_> {
             .map_err(|e| refused(e.to_string()))?;
         tell(Event::Applied(&applied));
         Ok(applied)
+    }
+
+    /// The end of a run that has no Lease, for this reason or because it was
+    /// asked to stop. A Namespace may be there by now.
+    fn not_begun(&self, why: Option<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>) -> RunError {
+        let stays = applied
+            .keys()
+            .map(|id| Finding::info("stays", Class::Cluster, format!("{id} was applied and stays")));
+        match why {
+            Some(finding) => RunError::Refused(std::iter::once(finding).chain(stays).collect()),
+            None if applied.is_empty() => RunError::Stopped,
+            None => RunError::Interrupted {
+                progress: stays.collect(),
+            },
+        }
     }
 
     fn not_held(&self, error: &HoldError) -> Option<Finding> {
