@@ -35,6 +35,10 @@ bench:
 bench-deploy:
     cargo bench --package consign --bench deploy
 
+# A thousand runs with faults at random between them and the API server
+bench-faults:
+    CONSIGN_FAULT_ROUNDS=1000 cargo test --release --package consign --test cluster -- d9_random_ --nocapture
+
 # Eight writers of one version, a thousand rounds
 bench-race:
     CONSIGN_RACE_ROUNDS=1000 cargo test --release --package consign --test faults -- g6_ --nocapture

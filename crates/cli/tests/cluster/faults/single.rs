@@ -104,6 +104,22 @@ fn d9_d12_an_upgrade_survives_a_fault_at_any_request() {
 }
 
 #[test]
+fn d12_pods_serve_after_a_death_at_any_write_of_an_upgrade() {
+    let scene = Scene::new("d12-pods", 1);
+    scene.well(&scene.deploy(V2)).exits(0);
+    scene.well(&scene.deploy(V1)).exits(0);
+    let (writes, _) = scene.count(&scene.deploy(V2));
+    for at in 0..writes {
+        scene.well(&scene.deploy(V1)).exits(0);
+        let context = format!("death at write {at} of {writes}");
+        scene.with_fault(&scene.deploy(V2), Fault::Kill, Point::Write(at));
+        let number = usize::try_from(at).expect("it is small");
+        let (arguments, version) = next(&scene, number);
+        goes_on(&scene, &arguments, version, &context);
+    }
+}
+
+#[test]
 fn b6_a_rollback_survives_a_fault_at_any_request() {
     let scene = Scene::new("b6", 0);
     sweep(&scene, V2, V1, &scene.rollback(&["--to", V1]));

@@ -1,8 +1,9 @@
 //! An API server that is busy, broken for one object, or gone, and webhooks
 //! that do not answer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use testkit::api_proxy::{ApiFault, Seen, among};
 
@@ -11,6 +12,9 @@ use crate::gate;
 
 /// How often one write may be sent.
 const ATTEMPTS: usize = 6;
+
+/// How long a server is away: longer than one request is tried.
+const AWAY: Duration = Duration::from_secs(8);
 
 /// An answer that says when to come again.
 pub fn later(code: u16) -> ApiFault {
@@ -82,6 +86,31 @@ fn d11_a_server_that_is_gone_for_good_is_told_and_the_next_run_goes_on() {
     assert!(ran.stderr.contains("Putting v1.0.0 back failed too"), "{}", ran.stderr);
     scene.well(&scene.rollback(&[])).exits(0);
     scene.is_good(V1, LeaseIs::Free, "when it is back");
+}
+
+#[test]
+fn d11_a_server_that_is_away_while_it_is_waited_is_sat_out() {
+    let scene = deployed("d11-away");
+    let (wrote, since) = (AtomicBool::new(false), Mutex::new(None::<Instant>));
+    let is_web = gate::object("/deployments/web");
+    scene.proxy.inject(move |seen, _| {
+        let mut since = since.lock().expect("no thread panics here");
+        if is_web(seen) {
+            wrote.store(true, Ordering::SeqCst);
+        } else if wrote.load(Ordering::SeqCst) && seen.path.ends_with("/pods") && since.is_none() {
+            *since = Some(Instant::now());
+        }
+        if since.is_some_and(|since| since.elapsed() < AWAY) {
+            ApiFault::DropBefore
+        } else {
+            ApiFault::None
+        }
+    });
+    scene.stage.run(scene.deploy(V2)).exits(0);
+    let dropped = scene.proxy.seen().iter().filter(|s| s.status.is_none()).count();
+    // More often than one request is sent.
+    assert!(dropped > ATTEMPTS, "{dropped}");
+    scene.is_good(V2, LeaseIs::Free, "with a server that was away");
 }
 
 #[test]
