@@ -45,27 +45,63 @@ pub fn message(text: &str, about_secret: bool) -> String {
         Some((before, _)) => format!("{before}{DENIED}"),
         None => text.to_owned(),
     };
-    // Whatever stands in quotes or after "Invalid value" may be one.
-    let mut out = String::new();
-    let mut quoted = false;
-    for c in text.chars() {
-        match (c, quoted) {
-            ('"', false) => {
-                quoted = true;
-                out.push('"');
-            }
-            ('"', true) => {
-                quoted = false;
-                out.push_str("…\"");
-            }
-            (c, false) => out.push(c),
-            (_, true) => {}
+    match text.split_once(VALUE_MARK) {
+        Some((before, value)) => {
+            let why = if value.ends_with(IMMUTABLE) {
+                IMMUTABLE
+            } else {
+                ""
+            };
+            format!("{}{VALUE_MARK}{LEFT_OUT}{why}", unquoted(before))
         }
+        None => unquoted(&text),
     }
-    match out.split_once(VALUE_MARK) {
-        Some((before, _)) => format!("{before}{VALUE_MARK}{LEFT_OUT}"),
-        None => out,
+}
+
+/// How the server ends a message about a field that cannot change.
+const IMMUTABLE: &str = ": field is immutable";
+
+/// A text without what stands in quotes, and without all that follows where a
+/// value is shown in another way: as Go prints it, or as it was sent.
+fn unquoted(text: &str) -> String {
+    let mut out = String::new();
+    let mut quote = None;
+    let mut escaped = false;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some('"') if c == '\\' => escaped = true,
+            Some(open) if c == open => {
+                quote = None;
+                out.push('…');
+                out.push(c);
+            }
+            Some(_) => {}
+            // An apostrophe opens nothing.
+            None if matches!(c, '"' | '`') || c == '\'' && !before.is_alphanumeric() => {
+                quote = Some(c);
+                out.push(c);
+            }
+            None if matches!(c, '{' | '|') || c == '[' && !is_key(&text[at..]) => {
+                out.push_str(LEFT_OUT);
+                return out;
+            }
+            None => out.push(c),
+        }
+        before = c;
     }
+    out
+}
+
+/// Whether this begins with the key of a field: `data[tls.crt]`.
+fn is_key(text: &str) -> bool {
+    text.strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .is_some_and(|(key, _)| {
+            key.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        })
 }
 
 /// A message without the objects that it repeats as refused values: a pod's
@@ -79,7 +115,8 @@ fn without_objects(text: &str) -> String {
         let opens = value.find(['{', '[']).filter(|at| {
             // Go prints the type before the braces: `&v1.LabelSelector{`.
             let kind = &value[..*at];
-            kind.chars().all(|c| c.is_ascii_alphanumeric() || "._/&*".contains(c))
+            kind.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._/&*".contains(c))
         });
         rest = match opens {
             Some(at) => {
@@ -131,10 +168,12 @@ pub fn object(mut object: Value) -> Value {
     }
     if is_secret {
         for key in ["data", "stringData"] {
-            if let Some(data) = object.get_mut(key).and_then(Value::as_object_mut) {
-                for value in data.values_mut() {
-                    *value = Value::from(LEFT_OUT);
-                }
+            match object.get_mut(key) {
+                Some(Value::Object(data)) => data
+                    .values_mut()
+                    .for_each(|value| *value = Value::from(LEFT_OUT)),
+                Some(other) if !other.is_null() => *other = Value::from(LEFT_OUT),
+                _ => {}
             }
         }
     } else {
@@ -160,6 +199,21 @@ pub(crate) fn variables(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// A pod without what its programs said at their end: a log's last line may be
+/// that, and may hold anything.
+pub fn last_words(mut pod: Value) -> Value {
+    for list in ["/status/initContainerStatuses", "/status/containerStatuses"] {
+        let containers = pod.pointer_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            for state in ["/state/terminated", "/lastState/terminated"] {
+                let ended = container.pointer_mut(state).and_then(Value::as_object_mut);
+                ended.map(|ended| ended.remove("message"));
+            }
+        }
+    }
+    pod
 }
 
 #[cfg(test)]
@@ -190,6 +244,16 @@ mod tests {
             r#"Job.batch "j" is invalid: spec.template: Invalid value: (left out): field is immutable, spec.selector: Invalid value: (left out): field is immutable, spec.replicas: Invalid value: -1: must be more"#
         );
         assert!(!message("Invalid value: {canary", false).contains("canary"));
+    }
+
+    #[test]
+    fn pods_lose_their_last_words() {
+        let ended = json!({"terminated": {"exitCode": 1, "message": "canary"}});
+        let pod = last_words(json!({"kind": "Pod", "status": {
+            "containerStatuses": [{"state": ended, "lastState": ended}],
+            "initContainerStatuses": [{"state": {"running": {}}, "lastState": ended}]}}));
+        assert!(!pod.to_string().contains("canary"));
+        assert_eq!(pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 1);
     }
 
     #[test]

@@ -116,6 +116,23 @@ fn with_canaries(name: &str) -> Stage {
     stage
 }
 
+/// What is told of a client.
+fn asked(stage: &Stage, version: &str) -> Vec<Ran> {
+    let client = stage.client.as_str();
+    let package = format!("{client}@{version}");
+    let commands: [&[&str]; 5] = [
+        &["status", "--client", client],
+        &["--format", "json", "status", "--client", client],
+        &["history", "--client", client],
+        &["--format", "json", "history", "--client", client],
+        &["diff", &package, "--live"],
+    ];
+    commands
+        .into_iter()
+        .map(|arguments| stage.run(arguments))
+        .collect()
+}
+
 /// The usual Deployment, whose container reads the Secret into this variable.
 fn reading(image: &str, variable: &str) -> String {
     web(image, 1).replace(
@@ -160,7 +177,10 @@ fn canaries_of_a_crash_and_its_rollback_are_told_nowhere() {
         "v1.0.0",
         "--yes",
     ]);
-    nothing_is_told(&stage, &proxy, &[&planned, &ran, &json]);
+    let asked = asked(&stage, "v1.0.0");
+    let mut all = vec![&planned, &ran, &json];
+    all.extend(&asked);
+    nothing_is_told(&stage, &proxy, &all);
 }
 
 #[test]
@@ -178,19 +198,23 @@ fn canaries_in_a_last_word_are_told_nowhere() {
         ])
         .package("v1.1.0");
     let proxy = stage.through_proxy(|_, _| ApiFault::None);
-    let ran = stage
-        .deploy("v1.1.0", &["--fail-after-restarts", "1"])
-        .exits(10);
+    let flags = ["--fail-after-restarts", "1", "--no-rollback"];
+    let ran = stage.deploy("v1.1.0", &flags).exits(11);
     let failure = ran
         .stderr
         .lines()
         .find(|l| l.starts_with("[ERROR]") && l.contains("restarted once"));
+    let failure = failure.expect(&ran.stderr);
+    assert!(failure.contains("(left out)"), "{failure}");
+    let asked = asked(&stage, "v1.1.0");
     assert!(
-        failure.expect(&ran.stderr).contains("(left out)"),
+        asked[0].stdout.contains("exit code 1"),
         "{}",
-        ran.stderr
+        asked[0].stdout
     );
-    nothing_is_told(&stage, &proxy, &[&ran]);
+    let mut all = vec![&ran];
+    all.extend(&asked);
+    nothing_is_told(&stage, &proxy, &all);
 }
 
 /// Refuses what goes to a path that ends so, with the canaries in every place

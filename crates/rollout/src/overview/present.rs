@@ -18,6 +18,7 @@ use crate::look::{self, Seen};
 use crate::object::{ObjectId, annotation, text, uid};
 use crate::ready::{self, Needs, Observed, Readiness, ReadyWhen, Rules, Weight};
 use crate::record::{Act, Held, Record};
+use crate::redact;
 
 /// The annotation that packages put on what runs pods.
 ///
@@ -334,7 +335,7 @@ impl Looker<'_> {
         );
         Beside {
             replica_sets,
-            pods,
+            pods: pods.into_iter().map(redact::last_words).collect(),
             revisions,
             classes,
         }
