@@ -1,7 +1,7 @@
 //! From a kubeconfig to a connection.
 //!
 //! `KUBECONFIG` may list several files, as for `kubectl`; without any, a pod
-//! uses its ServiceAccount.
+//! uses its `ServiceAccount`.
 
 use std::time::Duration;
 

@@ -81,8 +81,8 @@ pub fn lacking(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, need) in needs {
-        let make = |why: String, required: bool| {
-            let stops = required && need.reader == Reader::Pods && skip == Skip::No;
+        let make = |why: String| {
+            let stops = need.reader == Reader::Pods && skip == Skip::No;
             let finding = if stops {
                 Finding::error("secret-missing", Class::Cluster, why)
             } else {
@@ -97,14 +97,13 @@ pub fn lacking(
                 Class::Cluster,
                 format!("Secret {name} not checked: {why}"),
             )),
-            Some(Found::Missing) => {
-                if need.need() == Need::Required {
-                    findings.push(make(
-                        format!("Secret {name} does not exist{}", for_whom(need)),
-                        true,
-                    ));
-                }
+            Some(Found::Missing) if need.need() == Need::Required => {
+                findings.push(make(format!(
+                    "Secret {name} does not exist{}",
+                    for_whom(need)
+                )));
             }
+            Some(Found::Missing) => {}
             Some(Found::Keys(keys)) => {
                 let lacks: Vec<&str> = need
                     .keys
@@ -113,10 +112,10 @@ pub fn lacking(
                     .map(|(key, _)| key.as_str())
                     .collect();
                 if !lacks.is_empty() {
-                    findings.push(make(
-                        format!("Secret {name} has no key {}", lacks.join(", ")),
-                        true,
-                    ));
+                    findings.push(make(format!(
+                        "Secret {name} has no key {}",
+                        lacks.join(", ")
+                    )));
                 }
             }
         }
