@@ -8,6 +8,10 @@
 
 #[path = "api_server/mutations.rs"]
 mod mutations;
+#[path = "api_server/rows.rs"]
+mod rows;
+#[path = "plan/sealed.rs"]
+mod sealed;
 #[path = "api_server/server.rs"]
 mod server;
 
@@ -15,7 +19,7 @@ use std::process::Command;
 
 use model::yaml::{self, Limits};
 use rollout::api::{ApiError, Call};
-use rollout::fields::{self, CLIENT_SIDE_APPLY, MANAGER};
+use rollout::fields::{self, MANAGER};
 use rollout::object::ObjectId;
 use rollout::quantity;
 use serde_json::{Value, json};
@@ -31,16 +35,34 @@ const CUSTOM: &str = include_str!("api_server/custom.yaml");
 /// Objects of which a comparison from here cannot be sure, and why. They cost
 /// a dry run each time.
 const UNSURE: [(&str, &str); 10] = [
-    ("CertificateSigningRequest good", "the server writes who asks into it"),
-    ("CustomResourceDefinition bags.example.com", "false is left out in a list of versions"),
-    ("Deployment odd", "an empty prefix of envFrom and an empty path of a probe"),
-    ("HorizontalPodAutoscaler odd-plain", "an empty behavior is filled in"),
+    (
+        "CertificateSigningRequest good",
+        "the server writes who asks into it",
+    ),
+    (
+        "CustomResourceDefinition bags.example.com",
+        "false is left out in a list of versions",
+    ),
+    (
+        "Deployment odd",
+        "an empty prefix of envFrom and an empty path of a probe",
+    ),
+    (
+        "HorizontalPodAutoscaler odd-plain",
+        "an empty behavior is filled in",
+    ),
     ("Ingress odd", "an empty secretName in tls"),
     ("Node good", "admission adds a taint"),
     ("Pod good", "admission adds tolerations"),
-    ("ResourceClaimTemplate good", "defaults of a kind that is rarely in a package"),
+    (
+        "ResourceClaimTemplate good",
+        "defaults of a kind that is rarely in a package",
+    ),
     ("Secret good", "stringData is never shown"),
-    ("StatefulSet odd-partition", "an empty retention policy is filled in"),
+    (
+        "StatefulSet odd-partition",
+        "an empty retention policy is filled in",
+    ),
 ];
 
 fn objects(text: &str) -> Vec<Value> {
@@ -63,7 +85,9 @@ fn hosting() -> Vec<Value> {
     ["acme-corp", "bigcorp", "test-client", "rogue-client"]
         .iter()
         .flat_map(|client| {
-            let path = workspace().join("examples/hosting/k8s/clients").join(client);
+            let path = workspace()
+                .join("examples/hosting/k8s/clients")
+                .join(client);
             let output = Command::new(&tool).arg("build").arg(path).output().unwrap();
             assert!(output.status.success(), "{output:?}");
             objects(&String::from_utf8(output.stdout).unwrap())
@@ -80,7 +104,11 @@ fn filled() -> (Server, Vec<Value>) {
         server.wait_established(&definition);
         all.push(definition);
     }
-    for mut object in objects(ODD).into_iter().chain(objects(GOOD)).chain(hosting()) {
+    for mut object in objects(ODD)
+        .into_iter()
+        .chain(objects(GOOD))
+        .chain(hosting())
+    {
         // Another one has its name.
         if object["metadata"]["name"] == "good" && object["apiVersion"] == "autoscaling/v1" {
             continue;
@@ -88,7 +116,9 @@ fn filled() -> (Server, Vec<Value>) {
         if server.is_namespaced(&object) && object["metadata"]["namespace"].is_null() {
             object["metadata"]["namespace"] = json!("default");
         }
-        server.apply(&object).unwrap_or_else(|e| panic!("{}: {e}", ObjectId::of(&object)));
+        server
+            .apply(&object)
+            .unwrap_or_else(|e| panic!("{}: {e}", ObjectId::of(&object)));
         all.push(object);
     }
     (server, all)
@@ -122,7 +152,10 @@ fn what_was_applied_is_no_difference() {
 
 /// What a dry run makes of an object; `None` where the server refuses it.
 fn tried(server: &Server, object: &Value) -> Option<Value> {
-    let target = format!("{}?dryRun=All&force=true&fieldManager={MANAGER}", server.path(object));
+    let target = format!(
+        "{}?dryRun=All&force=true&fieldManager={MANAGER}",
+        server.path(object)
+    );
     match server.send(&Call::apply(target, object)) {
         Ok(after) => Some(after),
         Err(ApiError::Refused(_)) => None,
@@ -164,7 +197,12 @@ fn d9_whatever_changes_in_a_package_is_seen() {
         }
     }
     println!("{seen} changes were seen, of {asked} the server was asked");
-    assert!(missed.is_empty(), "{} missed:\n{}", missed.len(), missed.join("\n"));
+    assert!(
+        missed.is_empty(),
+        "{} missed:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
     assert!(seen > 10 * asked, "{seen} {asked}");
 }
 
@@ -174,10 +212,15 @@ fn d10_whatever_others_change_of_ours_is_seen() {
     let (mut edited, mut missed) = (0, Vec::new());
     for object in all.iter().filter(|o| is_sure(o)) {
         let live = server.listed(object);
-        let target = format!("{}?dryRun=All&fieldManager=kubectl-edit", server.path(object));
+        let target = format!(
+            "{}?dryRun=All&fieldManager=kubectl-edit",
+            server.path(object)
+        );
         for path in mutations::places(object) {
             let at = mutations::pointer(&path);
-            let Some(old) = live.pointer(&at) else { continue };
+            let Some(old) = live.pointer(&at) else {
+                continue;
+            };
             let other = match old {
                 Value::String(text) if quantity::parse(text).is_some() => json!("7"),
                 Value::String(text) => json!(format!("{text}x")),
@@ -203,6 +246,11 @@ fn d10_whatever_others_change_of_ours_is_seen() {
         }
     }
     println!("{edited} edits");
-    assert!(missed.is_empty(), "{} missed:\n{}", missed.len(), missed.join("\n"));
+    assert!(
+        missed.is_empty(),
+        "{} missed:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
     assert!(edited > 300, "{edited}");
 }

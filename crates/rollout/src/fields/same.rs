@@ -300,9 +300,9 @@ mod tests {
     #[test]
     fn what_is_left_out_of_a_whole_counts() {
         let all = json!({"app": "web", "tier": "front"});
-        let part = json!({"app": "web"});
-        assert!(!told("v1", "Service", "spec", "selector", &part, &all));
-        assert!(!told("v1", "Service", "spec", "selector", &all, &part));
+        let fewer = json!({"app": "web"});
+        assert!(!told("v1", "Service", "spec", "selector", &fewer, &all));
+        assert!(!told("v1", "Service", "spec", "selector", &all, &fewer));
         let port = json!([{"ports": [{"port": 80}]}]);
         let filled = json!([{"ports": [{"port": 80, "protocol": "TCP"}]}]);
         assert!(told(

@@ -130,6 +130,7 @@ fn needed(objects: &[(Option<Value>, Value)], resource: &str) -> Option<String> 
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn d6_what_is_made_is_counted_by_every_name_that_quotas_have_for_it() {
     let object = |api: &str, kind: &str, spec: Value| json!({"apiVersion": api, "kind": kind, "metadata": {"name": "x"}, "spec": spec});
     let service = |spec: Value| object("v1", "Service", spec);

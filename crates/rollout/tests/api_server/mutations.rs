@@ -27,8 +27,14 @@ pub fn places(document: &Value) -> Vec<Path> {
     let mut found = Vec::new();
     walk(document, &mut Vec::new(), &mut found);
     found.retain(|path| {
-        !["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"]
-            .contains(&pointer(path).as_str())
+        ![
+            "/apiVersion",
+            "/kind",
+            "/metadata",
+            "/metadata/name",
+            "/metadata/namespace",
+        ]
+        .contains(&pointer(path).as_str())
     });
     found
 }
@@ -74,7 +80,9 @@ pub fn mutations(document: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for path in places(document) {
         let at = pointer(&path);
-        let Some(old) = document.pointer(&at) else { continue };
+        let Some(old) = document.pointer(&at) else {
+            continue;
+        };
         let mut add = |what: &str, change: &dyn Fn(&mut Value)| {
             let mut changed = document.clone();
             change(&mut changed);
@@ -83,29 +91,43 @@ pub fn mutations(document: &Value) -> Vec<(String, Value)> {
             }
         };
         for other in others(old) {
-            add(&format!("is {other}"), &|d| *d.pointer_mut(&at).unwrap() = other.clone());
+            add(&format!("is {other}"), &|d| {
+                *d.pointer_mut(&at).unwrap() = other.clone()
+            });
         }
         add("is null", &|d| *d.pointer_mut(&at).unwrap() = Value::Null);
         add("is left out", &|d| remove(d, &path));
         match old {
             Value::Object(map) => {
-                add("has one more", &|d| d.pointer_mut(&at).unwrap()["extra"] = json!("a"));
+                add("has one more", &|d| {
+                    d.pointer_mut(&at).unwrap()["extra"] = json!("a")
+                });
                 // What the server might take for a default, where it is none.
                 for (key, value) in [("protocol", "TCP"), ("apiVersion", "v1")] {
                     if !map.contains_key(key) {
-                        add(&format!("has {key}"), &|d| d.pointer_mut(&at).unwrap()[key] = json!(value));
+                        add(&format!("has {key}"), &|d| {
+                            d.pointer_mut(&at).unwrap()[key] = json!(value)
+                        });
                     }
                 }
             }
             Value::Array(items) => {
                 for index in 1..items.len() {
                     add(&format!("swaps {index}"), &|d| {
-                        d.pointer_mut(&at).unwrap().as_array_mut().unwrap().swap(index - 1, index);
+                        d.pointer_mut(&at)
+                            .unwrap()
+                            .as_array_mut()
+                            .unwrap()
+                            .swap(index - 1, index);
                     });
                 }
                 if let Some(first) = items.first() {
                     add("repeats", &|d| {
-                        d.pointer_mut(&at).unwrap().as_array_mut().unwrap().push(first.clone());
+                        d.pointer_mut(&at)
+                            .unwrap()
+                            .as_array_mut()
+                            .unwrap()
+                            .push(first.clone());
                     });
                 }
             }
@@ -116,7 +138,9 @@ pub fn mutations(document: &Value) -> Vec<(String, Value)> {
 }
 
 fn remove(document: &mut Value, path: &[Step]) {
-    let Some((last, parent)) = path.split_last() else { return };
+    let Some((last, parent)) = path.split_last() else {
+        return;
+    };
     match (document.pointer_mut(&pointer(parent)), last) {
         (Some(Value::Object(map)), Step::Key(key)) => {
             map.shift_remove(key);
