@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use catalog::tracking::Status;
@@ -44,6 +45,9 @@ use crate::tracked::{self, Became, Strictness};
 
 /// How long registries may take to say whether they have the images.
 const IMAGES_LIMIT: Duration = Duration::from_secs(10);
+
+/// How soon it is said that a signal was heard.
+const HEARD_LOOK: Duration = Duration::from_millis(100);
 
 /// How this program names itself in records.
 pub const TOOL: &str = concat!("consign ", env!("CARGO_PKG_VERSION"));
@@ -185,13 +189,27 @@ impl Rolling<'_> {
                 orders: &orders,
                 stop: &stop,
             };
-            let mut teller = Teller::new(screen);
-            self.session.wait(run.run(&mut |event: Event<'_>| {
+            let teller = Mutex::new(Teller::new(screen));
+            let told = || teller.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tell = |event: Event<'_>| {
                 if matches!(event, Event::Writing) {
                     interrupts.wrote();
                 }
-                teller.tell(&event);
-            }))
+                told().tell(&event);
+            };
+            self.session.wait(async {
+                let heard = async {
+                    while !interrupts.asked() {
+                        tokio::time::sleep(HEARD_LOOK).await;
+                    }
+                };
+                let mut running = std::pin::pin!(run.run(&mut tell));
+                tokio::select! {
+                    result = &mut running => return result,
+                    () = heard => told().stopping(),
+                }
+                running.await
+            })
         };
         if let Err(RunError::Stopped) = result {
             return Ok(self.stopped(interrupts.exit().unwrap_or(Exit::Interrupted), &plan));

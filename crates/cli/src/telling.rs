@@ -276,6 +276,15 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// Tells that a signal was heard.
+    pub fn stopping(&mut self) {
+        self.watch = None;
+        self.screen.say(&[line(
+            Tag::Warn,
+            "Interrupted: stopping at the next safe point; once more ends it at once",
+        )]);
+    }
+
     /// The watch draws on the terminal: it is put away before anything is
     /// printed.
     fn report(&mut self, lines: &[Line]) {

@@ -101,7 +101,7 @@ fn d30_a_second_sigint_ends_it_at_once() {
     heard();
     send(&run, Signal::INT);
     // Its request is still on its way: it does not wait for that.
-    ended(run).exits(12);
+    ended(run).exits(12).says("stopping at the next safe point; once more ends it at once");
     assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 running"]);
     gate.open();
     rollback(&stage).exits(0).says("A run of v1.1.0 by tester@");
