@@ -12,15 +12,8 @@ use testkit::api_proxy::{ApiFault, ApiProxy};
 use testkit::consign::Ran;
 use testkit::image::Mode;
 
-use crate::stage::{Stage, settings, web};
-
-fn small(name: &str) -> Stage {
-    let stage = Stage::new(name);
-    stage
-        .sources(&[("settings.yaml", &settings("one"))])
-        .package("v1.0.0");
-    stage
-}
+use crate::recorded::{recording, small};
+use crate::stage::{Stage, web};
 
 fn ran(command: &mut std::process::Command) -> Ran {
     command.output().expect("the binary can be started").into()
@@ -75,7 +68,7 @@ fn d23_a_credential_plugin_that_fails_ends_the_run_and_its_words_are_passed_on()
 #[test]
 fn d23_kubeconfig_may_list_several_files() {
     let mut stage = small("d23-list");
-    let proxy = stage.through_proxy(|_, _| ApiFault::None);
+    let proxy = recording(&mut stage);
     let dir = stage.hosting.path("tmp");
     let whole = fs::read_to_string(proxy.kubeconfig(&dir).expect("kubeconfig can be written"))
         .expect("file can be read");
@@ -128,7 +121,7 @@ fn d23_no_kubectl_is_run_whatever_stands_first_in_path() {
 #[test]
 fn d23_a_cluster_more_than_one_minor_version_away_is_a_warning() {
     let mut stage = small("d23-skew");
-    let proxy = stage.through_proxy(|_, _| ApiFault::None);
+    let proxy = recording(&mut stage);
     let version = |minor: u32| {
         let body = json!({"major": "1", "minor": minor.to_string(), "gitVersion": format!("v1.{minor}.1")});
         move |seen: &testkit::api_proxy::Seen, _: u64| {
@@ -267,8 +260,8 @@ fn leave(stage: &Stage, place: &Path, evil: &ApiProxy) {
 #[test]
 fn x11_no_env_file_is_read_wherever_it_lies() {
     let mut stage = small("x11");
-    let evil = stage.through_proxy(|_, _| ApiFault::None);
-    let good = stage.through_proxy(|_, _| ApiFault::None);
+    let evil = recording(&mut stage);
+    let good = recording(&mut stage);
     let here = stage.hosting.path("elsewhere");
     let client = stage.hosting.path(&format!("k8s/clients/{}", stage.client));
     for place in [
@@ -299,7 +292,7 @@ fn x11_no_env_file_is_read_wherever_it_lies() {
 #[test]
 fn x11_a_proxy_that_the_environment_puts_in_between_is_shown_without_its_password() {
     let mut stage = small("x11-proxy");
-    let good = stage.through_proxy(|_, _| ApiFault::None);
+    let good = recording(&mut stage);
     let arguments = stage.deploy_arguments("v1.0.0", &["--dry-run"]);
     // Nobody listens on port 1.
     ran(stage

@@ -7,20 +7,33 @@
 mod stage;
 mod terminal;
 
+mod recorded;
+
 mod readme;
 mod story;
 
 mod prober;
+
+mod credentials;
+mod preflight;
+
+mod refused;
+
+mod fitness;
+mod immutable;
+
+mod ownership;
+
+mod adoption;
+
+mod one_namespace;
+mod scaled;
 
 mod clients_file;
 mod rollback;
 mod failing;
 mod kinds;
 mod pruning;
-mod credentials;
-mod ownership;
-mod preflight;
-mod refused;
 mod secrecy;
 mod waiting;
 

@@ -79,7 +79,7 @@ impl Terminal {
             let left = PATIENCE.saturating_sub(begun.elapsed());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.said.extend(bytes),
-                Err(_) => panic!("it never says {words:?}:\n{}", self.text()),
+                Err(e) => panic!("it never says {words:?} ({e}):\n{}", self.text()),
             }
         }
         self
