@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use testkit::consign::Ran;
 use testkit::image::Mode;
 
 use crate::packaged::{Packaged, named, no_pods, one_pod, text};
@@ -124,4 +125,26 @@ fn d12_a_script_that_was_killed_is_gone_on_from() {
 #[test]
 fn d12_a_script_that_was_told_to_end_says_so_and_is_gone_on_from() {
     killed("ended", "-TERM", Some(12), "unknown");
+}
+
+#[test]
+fn d13_a_script_that_finds_another_run_after_its_own_leaves_the_word_to_it() {
+    let stage = Stage::new("overtaken");
+    let packaged = Packaged::on(&stage);
+    one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
+    one_pod(&stage, "v1.1.0", Mode::Never, &[]);
+    one_pod(&stage, "v1.2.0", Mode::Ok, &[]);
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let child = packaged
+        .script("v1.1.0", &["--yes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    stage.until("applies", || text(&stage) == "v1.1.0" && stage.outcomes().len() == 2);
+    stage.deploy("v1.2.0", &[]).exits(0);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    ran.exits(12).says("release 3, began meanwhile").never_says("Deployment complete");
+    assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
+    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]);
 }

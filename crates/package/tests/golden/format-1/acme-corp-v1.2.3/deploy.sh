@@ -19,8 +19,9 @@ main() {
 
   declare -gr MANAGER=consign OLD_MANAGER=kubectl-client-side-apply
   declare -gr RULE='=========================================='
-  # Seconds: one request; CRDs becoming usable; the whole rollout.
-  declare -gr REQUEST_LIMIT=60 CRD_LIMIT=60 ROLLOUT_LIMIT=300
+  # Seconds: one request; one for each object; CRDs becoming usable; the whole
+  # rollout.
+  declare -gr REQUEST_LIMIT=60 OBJECTS_LIMIT=900 CRD_LIMIT=60 ROLLOUT_LIMIT=300
   # Seconds after which a Lease is surely abandoned, whatever the clocks say.
   declare -gr LEASE_DEAD=600
   # Release records that are kept.
@@ -60,6 +61,7 @@ main() {
   if [[ $ready_for_check == no ]]; then check_rest; fi
   apply_rest
   wait_for_rollout
+  check_alone
   end_record active
   say "[OK] Deployment complete!"
   show_status
@@ -327,24 +329,22 @@ find_kubectl() {
   local path lines line
   path=$(type -P kubectl) || die 9 "kubectl is not installed" "install kubectl"
   path=$(readlink -f -- "$path") || die 9 "kubectl cannot be found"
-  # --foreground: a credential plugin may ask something at the terminal.
-  kubectl=(timeout --foreground "$REQUEST_LIMIT" "$path")
-  kubectl_wait=("$path")
+  kubectl=("$path") limit=$REQUEST_LIMIT
   if [[ -n $context ]]; then
     kubectl+=("--context=$context")
-    kubectl_wait+=("--context=$context")
   else
     context=$("$path" config current-context 2>/dev/null) || context='(none)'
   fi
   info "kubectl: $path"
-  mapfile -t lines < <("${kubectl[@]}" version 2>&1)
+  mapfile -t lines < <(timeout --foreground "$limit" "${kubectl[@]}" version 2>&1)
   for line in ${lines[@]+"${lines[@]}"}; do
     if [[ $line == WARNING:* ]]; then warn "${line//[^[:print:]]/?}"; fi
   done
 }
 
 # ask ARGUMENTS: kubectl's answer in $answer; what it complains of in $work/err.
-ask() { answer=$("${kubectl[@]}" "$@" 2>"$work/err"); }
+# --foreground: a credential plugin may ask something at the terminal.
+ask() { answer=$(timeout --foreground "$limit" "${kubectl[@]}" "$@" 2>"$work/err"); }
 
 complaint() {
   local line
@@ -460,11 +460,12 @@ check_autoscalers() {
 
 # server_side FILE ARGUMENTS: applies a part of the package.
 server_side() {
-  local file=$1 home=(-n "$namespace")
+  local file=$1 home=(-n "$namespace") limit=$OBJECTS_LIMIT
   shift
   # Objects of other namespaces name theirs.
   if [[ $file == */elsewhere ]]; then home=(); fi
-  ask apply --server-side "--field-manager=$MANAGER" --validate=strict "$@" -f "$file" ${home[@]+"${home[@]}"}
+  ask apply --server-side "--field-manager=$MANAGER" --validate=strict "--request-timeout=${REQUEST_LIMIT}s" "$@" \
+    -f "$file" ${home[@]+"${home[@]}"}
 }
 
 check_rest() {
@@ -617,7 +618,7 @@ apply_first() {
   has_namespace=yes
   if ((${#crds[@]} == 0)); then return 0; fi
   for crd in "${crds[@]}"; do names+=("customresourcedefinition/$crd"); done
-  "${kubectl_wait[@]}" wait --for=condition=Established "--timeout=${CRD_LIMIT}s" "${names[@]}" >/dev/null ||
+  "${kubectl[@]}" wait --for=condition=Established "--timeout=${CRD_LIMIT}s" "${names[@]}" >/dev/null ||
     die 9 "a CRD did not become usable in $CRD_LIMIT seconds" "check kubectl get crd"
 }
 
@@ -641,7 +642,7 @@ wait_for_rollout() {
   for entry in ${workloads[@]+"${workloads[@]}"}; do
     what=${entry% *} home=${entry##* }
     left=$((ROLLOUT_LIMIT - (SECONDS - start)))
-    if ! heed "${kubectl_wait[@]}" rollout status "$what" -n "$home" "--timeout=$((left > 1 ? left : 1))s" \
+    if ! heed "${kubectl[@]}" rollout status "$what" -n "$home" "--timeout=$((left > 1 ? left : 1))s" \
       >"$work/out" 2>"$work/err"; then
       case $(complaint) in
         *'only available for RollingUpdate'*)
@@ -713,6 +714,21 @@ begin_record() {
   record=consign.$client.r$release
 }
 
+# This script holds no Lease, so consign may have begun a run meanwhile: what
+# serves is that one's to say.
+check_alone() {
+  local name number
+  ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}' ||
+    warn "release records not checked: $(complaint)"
+  while IFS= read -r name; do
+    number=${name#"consign.$client.r"}
+    if [[ ! $number =~ ^[1-9][0-9]{0,8}$ ]] || ((number <= release)); then continue; fi
+    reason="release $number began meanwhile"
+    end_record unknown
+    die 12 "another deployment of $client, release $number, began meanwhile" "see which version serves, and run the one that should"
+  done <<<"$answer"
+}
+
 # One line of JSON, in a ConfigMap. Every value was checked or cleaned.
 print_record() {
   local outcome=$1 inventory=$2 ended=null
@@ -735,7 +751,7 @@ RECORD
 }
 
 take_inventory() {
-  local part a k ns n uid items=''
+  local part a k ns n uid items='' limit=$OBJECTS_LIMIT
   for part in first rest elsewhere; do
     if [[ ! -s $work/$part ]]; then continue; fi
     local home=(-n "$namespace")
