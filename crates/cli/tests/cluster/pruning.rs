@@ -87,27 +87,34 @@ fn d20_a_version_that_fails_removes_nothing() {
 }
 
 #[test]
-fn d20_what_holds_data_stays_unless_settings_say_otherwise() {
+fn d20_what_holds_data_or_secrets_stays_unless_settings_say_otherwise() {
     let stage = Stage::new("d20-data");
     let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec:\n  storageClassName: none\n  accessModes: [ReadWriteOnce]\n  resources: {requests: {storage: 1Mi}}\n";
-    version(&stage, "v1.0.0", &[("claim.yaml", claim)]);
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: filled}\ntype: Opaque\n";
+    version(
+        &stage,
+        "v1.0.0",
+        &[("claim.yaml", claim), ("secret.yaml", secret)],
+    );
     version(&stage, "v1.1.0", &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
     let ran = stage.deploy("v1.1.0", &[]).exits(0);
-    assert!(stays(&ran, "persistentvolumeclaim/data"), "{}", ran.stdout);
-    assert!(!stage.get("pvc/data").is_null());
     let own = stage.hosting.read("consign.yaml");
-    stage.hosting.write(
-        "consign.yaml",
-        format!("{own}rollout:\n  prune: [PersistentVolumeClaim]\n"),
-    );
-    let ran = stage.deploy("v1.1.0", &[]).exits(0);
-    assert!(
-        ran.stdout.contains("persistentvolumeclaim/data deleted"),
-        "{}",
-        ran.stdout
-    );
-    assert!(stage.get("pvc/data").is_null());
+    for (label, kind) in [
+        ("persistentvolumeclaim/data", "PersistentVolumeClaim"),
+        ("secret/filled", "Secret"),
+    ] {
+        assert!(stays(&ran, label), "{}", ran.stdout);
+        assert!(!stage.get(label).is_null());
+        stage.hosting.write(
+            "consign.yaml",
+            format!("{own}rollout:\n  prune: [{kind}]\n"),
+        );
+        let ran = stage.deploy("v1.1.0", &[]).exits(0);
+        let deleted = format!("{label} deleted");
+        assert!(ran.stdout.contains(&deleted), "{}", ran.stdout);
+        assert!(stage.get(label).is_null());
+    }
 }
 
 #[test]
