@@ -3,6 +3,7 @@
 
 use testkit::image::Mode;
 
+use crate::kinds::definition;
 use crate::stage::{SERVICE, Stage, settings, web};
 
 #[test]
@@ -16,21 +17,6 @@ fn d16_a_first_deploy_that_fails_removes_what_it_made() {
         ),
     );
     let group = format!("{}.example.com", stage.client);
-    let definition = format!(
-        "apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {{name: tools.{group}}}
-spec:
-  group: {group}
-  scope: Namespaced
-  names: {{plural: tools, singular: tool, kind: Tool, listKind: ToolList}}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
-"
-    );
     let tool = format!(
         "apiVersion: {group}/v1\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{size: 1}}\n"
     );
@@ -39,7 +25,7 @@ spec:
             ("web.yaml", &web(&stage.image("v1.0.0", Mode::Crash), 1)),
             ("service.yaml", SERVICE),
             ("settings.yaml", &settings("v1.0.0")),
-            ("definition.yaml", &definition),
+            ("definition.yaml", &definition(&group)),
             ("tool.yaml", &tool),
         ])
         .package("v1.0.0");

@@ -195,8 +195,8 @@ fn a_claim_that_waits_for_its_first_pod_holds_nobody_up() {
     assert_eq!(stage.get("pvc/data")["status"]["phase"], "Pending");
 }
 
-/// A kind of its own for a test, with a status.
-fn definition(group: &str, more: &str) -> String {
+/// A kind of its own for a test: `Tool`, with a status.
+pub fn definition(group: &str) -> String {
     format!(
         "apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -211,7 +211,7 @@ spec:
     storage: true
     subresources: {{status: {{}}}}
     schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
-{more}"
+"
     )
 }
 
@@ -224,7 +224,7 @@ struct Defined<'a> {
 impl<'a> Defined<'a> {
     fn new(stage: &'a Stage) -> Self {
         let group = format!("{}.example.com", stage.client);
-        stage.kubectl_apply(&definition(&group, ""), &[]).exits(0);
+        stage.kubectl_apply(&definition(&group), &[]).exits(0);
         let name = format!("tools.{group}");
         stage
             .kubectl(&[

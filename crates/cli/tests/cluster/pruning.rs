@@ -4,6 +4,7 @@ use serde_json::Value;
 use testkit::consign::Ran;
 use testkit::image::Mode;
 
+use crate::kinds::definition;
 use crate::stage::{Stage, settings, web};
 
 /// A ConfigMap of this name, with these annotations.
@@ -126,7 +127,7 @@ fn d20_definitions_and_namespaces_stay() {
         format!("{own}policy:\n  cluster-kinds: [CustomResourceDefinition.apiextensions.k8s.io]\n"),
     );
     let group = format!("{}.example.com", stage.client);
-    let definition = crate::refused::definition("tools", &group, "Tool");
+    let definition = definition(&group);
     let tool = format!(
         "apiVersion: {group}/v1\nkind: Tool\nmetadata: {{name: hammer}}\nspec: {{size: 1}}\n"
     );
