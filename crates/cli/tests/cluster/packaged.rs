@@ -15,7 +15,19 @@ use crate::stage::{SERVICE, Stage, settings, web};
 /// The programs that the script may use beside bash and kubectl: those of the
 /// GNU coreutils.
 const COREUTILS: [&str; 13] = [
-    "sha256sum", "cat", "cp", "date", "id", "mkdir", "mktemp", "readlink", "rm", "sleep", "timeout", "uname", "true",
+    "sha256sum",
+    "cat",
+    "cp",
+    "date",
+    "id",
+    "mkdir",
+    "mktemp",
+    "readlink",
+    "rm",
+    "sleep",
+    "timeout",
+    "uname",
+    "true",
 ];
 
 /// A client's packages and the way their scripts are run.
@@ -86,7 +98,11 @@ impl<'a> Packaged<'a> {
         let path = self.stage.hosting.path("bin/kubectl");
         fs::remove_file(&path).unwrap();
         let kubectl = tools::path(Tool::Kubectl).unwrap();
-        fs::write(&path, format!("#!/bin/bash\n{does}\nexec '{}' \"$@\"\n", kubectl.display())).unwrap();
+        fs::write(
+            &path,
+            format!("#!/bin/bash\n{does}\nexec '{}' \"$@\"\n", kubectl.display()),
+        )
+        .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -104,14 +120,20 @@ impl<'a> Packaged<'a> {
 /// Sources with one pod.
 pub fn one_pod(stage: &Stage, version: &str, behaves: Mode, more: &[(&str, &str)]) {
     let (web, settings) = (web(&stage.image(version, behaves), 1), settings(version));
-    let mut files = vec![("web.yaml", web.as_str()), ("service.yaml", SERVICE), ("settings.yaml", &settings)];
+    let mut files = vec![
+        ("web.yaml", web.as_str()),
+        ("service.yaml", SERVICE),
+        ("settings.yaml", &settings),
+    ];
     files.extend(more);
     stage.sources(&files).package(version);
 }
 
 /// Sources without pods: quick.
 pub fn no_pods(stage: &Stage, version: &str) {
-    stage.sources(&[("settings.yaml", &settings(version))]).package(version);
+    stage
+        .sources(&[("settings.yaml", &settings(version))])
+        .package(version);
 }
 
 /// A settings object of this name.

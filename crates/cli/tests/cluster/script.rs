@@ -12,11 +12,19 @@ use crate::stage::{SERVICE, Stage, settings, web};
 
 /// Field managers of an object, with their operations.
 fn managers(object: &Value) -> Vec<String> {
-    let entries = object["metadata"]["managedFields"].as_array().expect("it is there");
+    let entries = object["metadata"]["managedFields"]
+        .as_array()
+        .expect("it is there");
     entries
         .iter()
         .filter(|e| e["subresource"] != "status")
-        .map(|e| format!("{} {}", e["manager"].as_str().unwrap(), e["operation"].as_str().unwrap()))
+        .map(|e| {
+            format!(
+                "{} {}",
+                e["manager"].as_str().unwrap(),
+                e["operation"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -48,11 +56,20 @@ fn the_script_deploys_first_and_consign_goes_on_from_there() {
         ],
     );
     assert_eq!(stage.get(&format!("namespace/{namespace}")), Value::Null);
-    packaged.run("v1.0.0", &["--yes", "--context", "nowhere"]).exits(9).says("nowhere");
+    packaged
+        .run("v1.0.0", &["--yes", "--context", "nowhere"])
+        .exits(9)
+        .says("nowhere");
     packaged.run("v1.0.0", &[]).exits(2).says("--yes");
-    assert!(packaged.leftovers().is_empty(), "{:?}", packaged.leftovers());
+    assert!(
+        packaged.leftovers().is_empty(),
+        "{:?}",
+        packaged.leftovers()
+    );
 
-    let first = packaged.run("v1.0.0", &["--yes", "--context=test"]).exits(0);
+    let first = packaged
+        .run("v1.0.0", &["--yes", "--context=test"])
+        .exits(0);
     let heading = format!(
         "==========================================\n\
          Deploying: {client} v1.0.0\nNamespace: {namespace}\nContext: test\n\
@@ -80,12 +97,20 @@ fn the_script_deploys_first_and_consign_goes_on_from_there() {
     assert_eq!(stage.answers("app=web"), ["v1.0.0"]);
     let left = packaged.leftovers();
     assert_eq!(left.len(), 1, "{left:?}");
-    let stamp = left[0].strip_prefix(&format!("deploy-state-{namespace}-")).unwrap();
+    let stamp = left[0]
+        .strip_prefix(&format!("deploy-state-{namespace}-"))
+        .unwrap();
     let digits = stamp.strip_suffix(".yaml").unwrap();
-    assert!(digits.len() == 14 && digits.bytes().all(|b| b.is_ascii_digit()), "{stamp}");
+    assert!(
+        digits.len() == 14 && digits.bytes().all(|b| b.is_ascii_digit()),
+        "{stamp}"
+    );
 
     let record = &stage.records()[0];
-    assert_eq!((&record["act"], &record["from"]), (&Value::from("deploy"), &Value::Null));
+    assert_eq!(
+        (&record["act"], &record["from"]),
+        (&Value::from("deploy"), &Value::Null)
+    );
     for item in record["inventory"].as_array().unwrap() {
         let kind = item["kind"].as_str().unwrap();
         let object = stage.get(&format!("{kind}/{}", item["name"].as_str().unwrap()));
@@ -100,16 +125,28 @@ fn the_script_deploys_first_and_consign_goes_on_from_there() {
         .never_says("come into consign's hands");
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
     assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 active"]);
-    stage.run(["status", "--client", client]).exits(0).says("v1.1.0");
+    stage
+        .run(["status", "--client", client])
+        .exits(0)
+        .says("v1.1.0");
     let history = stage.run(["history", "--client", client]).exits(0);
-    assert!(history.stdout.contains("v1.0.0") && history.stdout.contains("v1.1.0"), "{}", history.stdout);
+    assert!(
+        history.stdout.contains("v1.0.0") && history.stdout.contains("v1.1.0"),
+        "{}",
+        history.stdout
+    );
 }
 
 #[test]
 fn the_script_and_consign_take_turns() {
     let stage = Stage::new("turns");
     let packaged = Packaged::on(&stage);
-    one_pod(&stage, "v1.0.0", Mode::Ok, &[("old.yaml", &named("old", "x"))]);
+    one_pod(
+        &stage,
+        "v1.0.0",
+        Mode::Ok,
+        &[("old.yaml", &named("old", "x"))],
+    );
     for version in ["v1.1.0", "v1.2.0", "v1.3.0"] {
         one_pod(&stage, version, Mode::Ok, &[]);
     }
@@ -119,12 +156,17 @@ fn the_script_and_consign_take_turns() {
     packaged.deploy("v1.1.0").exits(0);
     assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 active"]);
     let record = &stage.records()[1];
-    assert_eq!((&record["tool"], &record["from"]), (&Value::from("deploy.sh"), &Value::from("v1.0.0")));
+    assert_eq!(
+        (&record["tool"], &record["from"]),
+        (&Value::from("deploy.sh"), &Value::from("v1.0.0"))
+    );
     assert_eq!(record["digest"], packaged.digest("v1.1.0"));
     stage
         .run(["status", "--client", client])
         .exits(0)
-        .says(&format!("{client} v1.1.0 is active by the record in context test, but not listed here"));
+        .says(&format!(
+            "{client} v1.1.0 is active by the record in context test, but not listed here"
+        ));
 
     // The script leaves what a version before brought; consign knows it still.
     assert_ne!(stage.get("configmap/old"), Value::Null);
@@ -133,16 +175,24 @@ fn the_script_and_consign_take_turns() {
     // And what the script did not write down.
     let ended = stage.records()[1]["ended"].as_str().unwrap().to_owned();
     let clients = stage.hosting.read("config/clients.yaml");
-    let entry = format!("- version: v1.1.0\n        deployed: {ended}\n        status: superseded\n");
+    let entry =
+        format!("- version: v1.1.0\n        deployed: {ended}\n        status: superseded\n");
     assert!(clients.contains(&entry), "{clients}");
-    stage.run(["status", "--client", client]).exits(0).never_says("by the record");
+    stage
+        .run(["status", "--client", client])
+        .exits(0)
+        .never_says("by the record");
 
     packaged.deploy("v1.3.0").exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.3.0"]);
     // Over it, and back to what the script brought.
-    stage.run(["rollback", "--client", client, "--yes"]).exits(0);
+    stage
+        .run(["rollback", "--client", client, "--yes"])
+        .exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
-    stage.run(["rollback", "--client", client, "--to", "v1.1.0", "--yes"]).exits(0);
+    stage
+        .run(["rollback", "--client", client, "--to", "v1.1.0", "--yes"])
+        .exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
     // The specification's rollback: the previous package's own script.
     packaged.deploy("v1.0.0").exits(0);
@@ -162,9 +212,13 @@ fn the_script_and_consign_take_turns() {
         ]
     );
     let selector = format!("consign.dev/client={client}");
-    let names = stage.kubectl(&["get", "configmaps", "-l", &selector, "-o", "name"]).exits(0);
-    let expected: String = (1..=7).map(|n| format!("configmap/consign.{client}.r{n}\n")).collect();
-    assert_eq!(names.stdout, expected);
+    let names = stage
+        .kubectl(&["get", "configmaps", "-l", &selector, "-o", "name"])
+        .exits(0);
+    let expected: Vec<String> = (1..=7)
+        .map(|n| format!("configmap/consign.{client}.r{n}"))
+        .collect();
+    assert_eq!(names.stdout.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -173,7 +227,10 @@ fn d19_what_plain_apply_deployed_is_taken_over_and_no_field_is_left_to_nobody() 
     let packaged = Packaged::on(&stage);
     one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
     one_pod(&stage, "v1.1.0", Mode::Ok, &[]);
-    stage.cluster.kubectl(["create", "namespace", &stage.namespace]).unwrap();
+    stage
+        .cluster
+        .kubectl(["create", "namespace", &stage.namespace])
+        .unwrap();
     let older = [
         web(&stage.image("v0.9.0", Mode::Ok), 1),
         SERVICE.to_owned(),
@@ -206,7 +263,14 @@ fn d10_fields_of_other_managers_stop_the_script_and_are_named() {
     packaged.deploy("v1.0.0").exits(0);
     let patch = r#"{"data":{"text":"mine"}}"#;
     stage
-        .kubectl(&["patch", "configmap", "settings", "--field-manager=mallory", "-p", patch])
+        .kubectl(&[
+            "patch",
+            "configmap",
+            "settings",
+            "--field-manager=mallory",
+            "-p",
+            patch,
+        ])
         .exits(0);
     packaged
         .deploy("v1.1.0")
@@ -228,7 +292,9 @@ fn where_an_autoscaler_owns_replicas_the_script_stops_and_names_consign() {
     one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
     one_pod(&stage, "v1.1.0", Mode::Ok, &[]);
     packaged.deploy("v1.0.0").exits(0);
-    stage.kubectl(&["autoscale", "deployment", "web", "--min=1", "--max=2"]).exits(0);
+    stage
+        .kubectl(&["autoscale", "deployment", "web", "--min=1", "--max=2"])
+        .exits(0);
     packaged
         .deploy("v1.1.0")
         .exits(6)
@@ -236,7 +302,10 @@ fn where_an_autoscaler_owns_replicas_the_script_stops_and_names_consign() {
         .says("consign deploy");
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
     assert_eq!(text(&stage), "v1.0.0");
-    stage.deploy("v1.1.0", &[]).exits(0).says("handed over to the autoscaler");
+    stage
+        .deploy("v1.1.0", &[])
+        .exits(0)
+        .says("handed over to the autoscaler");
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
 }
 
@@ -283,7 +352,11 @@ fn d18_a_kind_and_its_objects_come_in_two_steps() {
     for (version, size) in [("v1.0.0", 1), ("v1.1.0", 2), ("v1.2.0", 3)] {
         let (definition, object) = kind_of_its_own(&stage, size);
         stage
-            .sources(&[("kind.yaml", &definition), ("big.yaml", &object), ("settings.yaml", &settings(version))])
+            .sources(&[
+                ("kind.yaml", &definition),
+                ("big.yaml", &object),
+                ("settings.yaml", &settings(version)),
+            ])
             .package(version);
     }
     let size = || stage.get("gadgets/big")["spec"]["size"].clone();
@@ -298,7 +371,12 @@ fn d18_a_kind_and_its_objects_come_in_two_steps() {
     assert_eq!(size(), 2);
     packaged.deploy("v1.2.0").exits(0);
     assert_eq!(size(), 3);
-    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 superseded", "v1.2.0 active"]);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 superseded", "v1.1.0 superseded", "v1.2.0 active"]
+    );
     let crd = format!("gadgets.{}.example.com", stage.client);
-    let _ = stage.cluster.kubectl(["delete", "crd", &crd, "--wait=false"]);
+    let _ = stage
+        .cluster
+        .kubectl(["delete", "crd", &crd, "--wait=false"]);
 }

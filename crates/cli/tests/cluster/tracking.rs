@@ -16,7 +16,9 @@ const FILE: &str = "config/clients.yaml";
 fn packaged(name: &str, versions: &[&str]) -> Stage {
     let stage = Stage::new(name);
     for version in versions {
-        stage.sources(&[("settings.yaml", &settings(version))]).package(version);
+        stage
+            .sources(&[("settings.yaml", &settings(version))])
+            .package(version);
     }
     stage
 }
@@ -25,26 +27,40 @@ fn packaged(name: &str, versions: &[&str]) -> Stage {
 /// this client's name by `CLIENT`.
 fn file(stage: &Stage) -> String {
     let text = stage.hosting.read(FILE);
-    let lines = text.lines().map(|line| match line.split_once("deployed: ") {
-        Some((head, time)) if is_time(time) => format!("{head}deployed: TIME\n"),
-        _ => format!("{line}\n"),
-    });
+    let lines = text
+        .lines()
+        .map(|line| match line.split_once("deployed: ") {
+            Some((head, time)) if is_time(time) => format!("{head}deployed: TIME\n"),
+            _ => format!("{line}\n"),
+        });
     lines.collect::<String>().replace(&stage.client, "CLIENT")
 }
 
 /// `2026-01-29T09:15:30Z`.
 fn is_time(text: &str) -> bool {
     text.len() == 20
-        && text.bytes().zip("0000-00-00T00:00:00Z".bytes()).all(|(is, like)| {
-            if like == b'0' { is.is_ascii_digit() } else { is == like }
-        })
+        && text
+            .bytes()
+            .zip("0000-00-00T00:00:00Z".bytes())
+            .all(|(is, like)| {
+                if like == b'0' {
+                    is.is_ascii_digit()
+                } else {
+                    is == like
+                }
+            })
 }
 
 /// The time that the file says of a version.
 fn time(stage: &Stage, version: &str) -> String {
     let text = stage.hosting.read(FILE);
-    let after = text.split(&format!("version: {version}\n")).nth(1).expect("it is listed");
-    let line = after.lines().find_map(|l| l.trim().strip_prefix("deployed: "));
+    let after = text
+        .split(&format!("version: {version}\n"))
+        .nth(1)
+        .expect("it is listed");
+    let line = after
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("deployed: "));
     line.expect("it has a time").to_owned()
 }
 
@@ -87,7 +103,14 @@ fn what_is_deployed_is_active_and_what_was_is_superseded() {
     assert_eq!(stage.records()[1]["ended"], time(&stage, "v1.1.0"));
     // A dry run is no deployment.
     let before = stage.hosting.read(FILE);
-    stage.run(["deploy", "--package", &format!("{}@v1.0.0", stage.client), "--dry-run"]).exits(0);
+    stage
+        .run([
+            "deploy",
+            "--package",
+            &format!("{}@v1.0.0", stage.client),
+            "--dry-run",
+        ])
+        .exits(0);
     assert_eq!(stage.hosting.read(FILE), before);
 }
 
@@ -110,15 +133,22 @@ fn failed_rolled_back_and_superseded_are_told_apart() {
     stage.deploy("v1.0.0", &quick).exits(0);
     stage.deploy("v1.1.0", &quick).exits(10);
     stage.deploy("v1.2.0", &quick).exits(0);
-    stage.run(["rollback", "--client", &stage.client, "--yes"]).exits(0);
-    stage.deploy("v1.3.0", &["--fail-after-restarts", "1", "--no-rollback"]).exits(11);
+    stage
+        .run(["rollback", "--client", &stage.client, "--yes"])
+        .exits(0);
+    stage
+        .deploy("v1.3.0", &["--fail-after-restarts", "1", "--no-rollback"])
+        .exits(11);
     let text = file(&stage);
     let statuses: Vec<(&str, &str)> = text
         .split("version: ")
         .skip(1)
         .map(|entry| {
             let status = entry.split("status: ").nth(1).expect("it has one");
-            (entry.lines().next().unwrap_or_default(), status.lines().next().unwrap_or_default())
+            (
+                entry.lines().next().unwrap_or_default(),
+                status.lines().next().unwrap_or_default(),
+            )
         })
         .collect();
     assert_eq!(
@@ -150,11 +180,18 @@ fn two_names(stage: &Stage) -> std::path::PathBuf {
 #[test]
 fn with_several_contexts_each_is_named_and_the_plain_fields_follow_the_primary_one() {
     let stage = packaged("contexts", &["v1.0.0", "v1.1.0", "v1.2.0"]);
-    stage.hosting.write("consign.yaml", "contexts:\n  prod: {primary: true}\n  staging: {}\n");
+    stage.hosting.write(
+        "consign.yaml",
+        "contexts:\n  prod: {primary: true}\n  staging: {}\n",
+    );
     let kubeconfig = two_names(&stage);
     let deploy = |version: &str, context: &str| {
         let mut command = stage.command(stage.deploy_arguments(version, &["--context", context]));
-        let ran: Ran = command.env("KUBECONFIG", &kubeconfig).output().expect("it starts").into();
+        let ran: Ran = command
+            .env("KUBECONFIG", &kubeconfig)
+            .output()
+            .expect("it starts")
+            .into();
         ran.exits(0).says(&format!("Context: {context}"));
     };
     deploy("v1.0.0", "staging");
@@ -224,7 +261,9 @@ clients:
     stage.hosting.write(FILE, &before);
     stage.deploy("v1.0.0", &[]).exits(0);
     stage.deploy("v1.1.0", &[]).exits(0);
-    let expected = before.replace("status: active", "status: superseded").replace(client, "CLIENT");
+    let expected = before
+        .replace("status: active", "status: superseded")
+        .replace(client, "CLIENT");
     let expected = format!(
         "{expected}      - version: v1.0.0
         deployed: TIME
@@ -272,7 +311,10 @@ fn r7_a_checkout_that_may_not_be_written_is_a_warning() {
 #[test]
 fn r7_a_link_in_its_place_is_not_followed() {
     let stage = packaged("linked", &["v1.0.0"]);
-    stage.hosting.write("elsewhere.yaml", "clients: []\n").write("config/keep", "");
+    stage
+        .hosting
+        .write("elsewhere.yaml", "clients: []\n")
+        .write("config/keep", "");
     symlink("../elsewhere.yaml", stage.hosting.path(FILE)).expect("a link can be made");
     stage
         .deploy("v1.0.0", &[])
@@ -281,7 +323,14 @@ fn r7_a_link_in_its_place_is_not_followed() {
         .says("[WARN] deployed, clients.yaml not updated: ")
         .says("link");
     assert_eq!(stage.hosting.read("elsewhere.yaml"), "clients: []\n");
-    assert!(stage.hosting.path(FILE).symlink_metadata().expect("it is there").is_symlink());
+    assert!(
+        stage
+            .hosting
+            .path(FILE)
+            .symlink_metadata()
+            .expect("it is there")
+            .is_symlink()
+    );
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }
 
@@ -313,5 +362,10 @@ fn r4_two_active_versions_are_told_with_their_line() {
         ));
     stage.deploy("v1.0.0", &[]).exits(0);
     // Only one is, from now on.
-    assert_eq!(stage.hosting.read(FILE).matches("status: active").count(), 1, "{}", file(&stage));
+    assert_eq!(
+        stage.hosting.read(FILE).matches("status: active").count(),
+        1,
+        "{}",
+        file(&stage)
+    );
 }

@@ -12,7 +12,10 @@ use crate::terminal::Terminal;
 /// A client with one pod, its packages, and the tools beside them.
 fn stage(name: &str, versions: &[&str]) -> Stage {
     let stage = Stage::new(name);
-    copy_tree(&workspace().join("examples/hosting/tools"), &stage.hosting.path("tools"));
+    copy_tree(
+        &workspace().join("examples/hosting/tools"),
+        &stage.hosting.path("tools"),
+    );
     for version in versions {
         stage
             .sources(&[
@@ -31,7 +34,10 @@ fn wrapper(stage: &Stage, version: &str, more: &[&str]) -> Command {
     let like = stage.command(["--version"]);
     let mut command = Command::new("./deploy-package.sh");
     command
-        .args(["--package", &format!("../packages/{}-{version}", stage.client)])
+        .args([
+            "--package",
+            &format!("../packages/{}-{version}", stage.client),
+        ])
         .args(more)
         .current_dir(stage.hosting.path("tools"))
         .env_clear();
@@ -40,7 +46,10 @@ fn wrapper(stage: &Stage, version: &str, more: &[&str]) -> Command {
             command.env(name, value);
         }
     }
-    command.env("NO_COLOR", "1").env("CONSIGN", env!("CARGO_BIN_EXE_consign")).stdin(Stdio::null());
+    command
+        .env("NO_COLOR", "1")
+        .env("CONSIGN", env!("CARGO_BIN_EXE_consign"))
+        .stdin(Stdio::null());
     command
 }
 
@@ -57,7 +66,10 @@ fn says_line_by_line(said: &str, lines: &str) {
             Some((head, tail)) => said.starts_with(head) && said.ends_with(tail),
             None => said == line,
         };
-        assert!(rest.any(fits), "{line:?} is not there, or not in order:\n{said}");
+        assert!(
+            rest.any(fits),
+            "{line:?} is not there, or not in order:\n{said}"
+        );
     }
 }
 
@@ -69,16 +81,26 @@ fn the_wrapper_says_what_the_specification_says() {
     let dry = run(&stage, "v1.0.0", &["--dry-run"]).exits(0);
     says_line_by_line(
         &dry.stdout,
-        &format!("Deploying: {client} v1.0.0\nNamespace: {namespace}\nContext: test\n[OK] Dry run complete: nothing was changed"),
+        &format!(
+            "Deploying: {client} v1.0.0\nNamespace: {namespace}\nContext: test\n[OK] Dry run complete: nothing was changed"
+        ),
     );
-    assert_eq!(stage.get(&format!("namespace/{namespace}")), serde_json::Value::Null);
-    run(&stage, "v1.0.0", &[]).exits(2).says("standard input is not a terminal");
+    assert_eq!(
+        stage.get(&format!("namespace/{namespace}")),
+        serde_json::Value::Null
+    );
+    run(&stage, "v1.0.0", &[])
+        .exits(2)
+        .says("standard input is not a terminal");
 
     run(&stage, "v1.0.0", &["--force", "--context", "test"]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.0.0"]);
 
     // Someone at a terminal.
-    let asked = Terminal::of(&wrapper(&stage, "v1.1.0", &[])).types("y\n").ends().exits(0);
+    let asked = Terminal::of(&wrapper(&stage, "v1.1.0", &[]))
+        .types("y\n")
+        .ends()
+        .exits(0);
     says_line_by_line(
         &asked.stdout,
         &format!(
@@ -99,7 +121,11 @@ deployment.apps/web condition met
         ),
     );
     for line in ["service/web unchanged", "configmap/settings configured"] {
-        assert!(asked.stdout.lines().any(|l| l == line), "{line}\n{}", asked.stdout);
+        assert!(
+            asked.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            asked.stdout
+        );
     }
     assert_eq!(stage.answers("app=web"), ["v1.1.0"]);
 
@@ -120,9 +146,18 @@ fn skipping_verification_leaves_out_no_check_of_integrity() {
     let stage = stage("unverified", &["v1.0.0", "v1.1.0"]);
     run(&stage, "v1.0.0", &["--skip-verify", "--force"]).exits(0);
     assert_eq!(stage.records()[0]["skipped"], serde_json::json!(["verify"]));
-    let all = stage.hosting.path(&format!("packages/{}-v1.1.0/manifests/all.yaml", stage.client));
+    let all = stage.hosting.path(&format!(
+        "packages/{}-v1.1.0/manifests/all.yaml",
+        stage.client
+    ));
     testkit::consign::make_writable(all.parent().unwrap().parent().unwrap());
-    fs::write(&all, fs::read_to_string(&all).unwrap().replace("replicas: 1", "replicas: 9")).unwrap();
+    fs::write(
+        &all,
+        fs::read_to_string(&all)
+            .unwrap()
+            .replace("replicas: 1", "replicas: 9"),
+    )
+    .unwrap();
     run(&stage, "v1.1.0", &["--skip-verify", "--force"]).exits(3);
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }

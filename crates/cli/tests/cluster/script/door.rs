@@ -14,7 +14,10 @@ use crate::terminal::Terminal;
 /// A Lease of this age, in seconds, that holds for so many.
 fn lease(stage: &Stage, age: u32, ttl: u32) {
     let ago = format!("-{age} seconds");
-    let output = Command::new("date").args(["-u", "-d", &ago, "+%Y-%m-%dT%H:%M:%S.000000Z"]).output().unwrap();
+    let output = Command::new("date")
+        .args(["-u", "-d", &ago, "+%Y-%m-%dT%H:%M:%S.000000Z"])
+        .output()
+        .unwrap();
     let time = String::from_utf8(output.stdout).unwrap();
     let text = format!(
         "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  name: consign.{}\nspec:\n  \
@@ -35,17 +38,20 @@ fn d13_a_fresh_lease_stops_the_script_and_an_abandoned_one_does_not() {
     packaged.deploy("v1.0.0").exits(0);
 
     lease(&stage, 0, 600);
-    packaged
-        .deploy("v1.1.0")
-        .exits(6)
-        .says(&format!("another deployment of {} is running: ann@laptop", stage.client));
+    packaged.deploy("v1.1.0").exits(6).says(&format!(
+        "another deployment of {} is running: ann@laptop",
+        stage.client
+    ));
     assert_eq!(text(&stage), "v1.0.0");
 
     lease(&stage, 3600, 60);
     packaged.deploy("v1.1.0").exits(0).never_says("watching");
 
     lease(&stage, 30, 2);
-    packaged.deploy("v1.2.0").exits(0).says("looks abandoned: watching it for 2 seconds");
+    packaged
+        .deploy("v1.2.0")
+        .exits(0)
+        .says("looks abandoned: watching it for 2 seconds");
 
     // It looks dead by this clock, and is renewed while it is watched.
     lease(&stage, 30, 2);
@@ -61,8 +67,11 @@ fn d13_a_fresh_lease_stops_the_script_and_an_abandoned_one_does_not() {
         .unwrap();
     stage.until("is watched", || stage.hosting.path("tmp/seen").exists());
     let name = format!("consign.{}", stage.client);
-    let now = r#"[{"op":"replace","path":"/spec/renewTime","value":"2026-01-01T00:00:00.000000Z"}]"#;
-    stage.kubectl(&["patch", "lease", &name, "--type=json", "-p", now]).exits(0);
+    let now =
+        r#"[{"op":"replace","path":"/spec/renewTime","value":"2026-01-01T00:00:00.000000Z"}]"#;
+    stage
+        .kubectl(&["patch", "lease", &name, "--type=json", "-p", now])
+        .exits(0);
     assert_eq!(child.wait().unwrap().code(), Some(6));
     assert!(stage.hosting.path("tmp/again").exists());
     assert_eq!(text(&stage), "v1.2.0");
@@ -91,7 +100,9 @@ fn d4_the_script_and_consign_take_the_same_answers() {
     for no in ["n\n", "Y\n", "YES\n", "\n", "yy\n"] {
         for command in [script(), stage.command(["deploy", "--package", &name])] {
             let ran = Terminal::of(&command).types(no).ends();
-            ran.exits(2).says("Proceed with deployment? (y/N)").says("onfirmed: nothing was changed");
+            ran.exits(2)
+                .says("Proceed with deployment? (y/N)")
+                .says("onfirmed: nothing was changed");
         }
         assert_eq!(text(&stage), "v1.0.0", "{no:?}");
     }
@@ -133,7 +144,10 @@ fn d25_the_script_runs_from_anywhere_and_deploys_what_it_verified() {
         .env("CDPATH", "/tmp")
         .env("IFS", "/")
         .env("GLOBIGNORE", "*")
-        .env("BASH_FUNC_kubectl%%", format!("() {{ echo x >'{}'; }}", marker.display()));
+        .env(
+            "BASH_FUNC_kubectl%%",
+            format!("() {{ echo x >'{}'; }}", marker.display()),
+        );
     let ran: Ran = command.output().unwrap().into();
     ran.exits(0);
     assert_eq!(text(&stage), "v1.0.0");
@@ -154,15 +168,29 @@ fn d25_the_script_runs_from_anywhere_and_deploys_what_it_verified() {
         .unwrap()
         .into();
     ran.exits(0).never_says("SWAPPED");
-    assert!(fs::read_to_string(swapped.join("deploy.sh")).unwrap().contains("SWAPPED"));
+    assert!(
+        fs::read_to_string(swapped.join("deploy.sh"))
+            .unwrap()
+            .contains("SWAPPED")
+    );
     assert_eq!(text(&stage), "v1.1.0");
     assert_eq!(stage.records()[1]["digest"], packaged.digest("v1.1.0"));
 
     // A package that was changed before is not deployed.
     let changed = place.join(&name).join("manifests/all.yaml");
     fs::set_permissions(&changed, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::write(&changed, fs::read_to_string(&changed).unwrap().replace("v1.0.0", "v6.6.6")).unwrap();
-    let ran: Ran = packaged.script_at(&link, &["--yes"]).output().unwrap().into();
+    fs::write(
+        &changed,
+        fs::read_to_string(&changed)
+            .unwrap()
+            .replace("v1.0.0", "v6.6.6"),
+    )
+    .unwrap();
+    let ran: Ran = packaged
+        .script_at(&link, &["--yes"])
+        .output()
+        .unwrap()
+        .into();
     ran.exits(3).says("ERROR: Package integrity check failed!");
     assert_eq!(text(&stage), "v1.1.0");
     assert_eq!(stage.outcomes().len(), 2);
@@ -175,7 +203,10 @@ fn d26_that_the_script_cannot_vouch_for_itself_is_said_where_it_is_read() {
     no_pods(&stage, "v1.0.0");
     let script = fs::read_to_string(packaged.directory("v1.0.0").join("deploy.sh")).unwrap();
     let head: String = script.lines().take(10).collect();
-    assert!(head.contains("cannot prove that it was not changed itself"), "{head}");
+    assert!(
+        head.contains("cannot prove that it was not changed itself"),
+        "{head}"
+    );
     // What it tells to do finds it.
     let path = packaged.directory("v1.0.0").join("deploy.sh");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -194,13 +225,19 @@ fn who_may_work_in_the_namespace_alone_deploys_with_the_script() {
     let stage = Stage::new("lesser");
     let packaged = Packaged::on(&stage);
     no_pods(&stage, "v1.0.0");
-    stage.cluster.kubectl(["create", "namespace", &stage.namespace]).unwrap();
+    stage
+        .cluster
+        .kubectl(["create", "namespace", &stage.namespace])
+        .unwrap();
     let token = stage.cluster.namespace_user(&stage.namespace).unwrap();
     let mut command = packaged.script("v1.0.0", &["--yes"]);
     command.env("KUBECONFIG", stage.cluster.kubeconfig_for(&token).unwrap());
     let ran: Ran = command.output().unwrap().into();
     ran.exits(0)
-        .says(&format!("[WARN] namespace {} stays as it is: ", stage.namespace))
+        .says(&format!(
+            "[WARN] namespace {} stays as it is: ",
+            stage.namespace
+        ))
         .says("[WARN] nodes not checked: ");
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }
@@ -221,7 +258,8 @@ fn d7_a_cluster_that_does_not_answer_is_named_and_nothing_is_waited_for() {
     .unwrap();
     let mut command = packaged.script("v1.0.0", &["--yes", "--context", "upcloud-prod"]);
     let script: Ran = command.env("KUBECONFIG", &dead).output().unwrap().into();
-    let mut command = stage.command(stage.deploy_arguments("v1.0.0", &["--context", "upcloud-prod"]));
+    let mut command =
+        stage.command(stage.deploy_arguments("v1.0.0", &["--context", "upcloud-prod"]));
     let consign: Ran = command.env("KUBECONFIG", &dead).output().unwrap().into();
     for ran in [script, consign] {
         ran.exits(9)
@@ -239,7 +277,9 @@ fn d23_which_kubectl_is_run_is_said_and_its_warnings_are_passed_on() {
     let packaged = Packaged::on(&stage);
     no_pods(&stage, "v1.0.0");
     let skew = "WARNING: version difference between client (1.36) and server (1.33) exceeds the supported minor version skew of +/-1";
-    packaged.kubectl_that(&format!("if [[ $1 == version ]]; then echo '{skew}' >&2; fi"));
+    packaged.kubectl_that(&format!(
+        "if [[ $1 == version ]]; then echo '{skew}' >&2; fi"
+    ));
     let path = stage.hosting.path("bin/kubectl").canonicalize().unwrap();
     let mut command = packaged.script("v1.0.0", &["--dry-run"]);
     // A list, as kubectl takes it.

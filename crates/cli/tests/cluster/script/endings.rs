@@ -15,10 +15,16 @@ fn d14_a_rollout_that_fails_is_told_and_recorded_and_consign_goes_on() {
     let stage = Stage::new("fails");
     let packaged = Packaged::on(&stage);
     one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
-    let crashing = web(&stage.image("v1.1.0", Mode::Crash), 1)
-        .replace("  replicas: 1\n", "  replicas: 1\n  progressDeadlineSeconds: 4\n");
+    let crashing = web(&stage.image("v1.1.0", Mode::Crash), 1).replace(
+        "  replicas: 1\n",
+        "  replicas: 1\n  progressDeadlineSeconds: 4\n",
+    );
     stage
-        .sources(&[("web.yaml", &crashing), ("settings.yaml", &settings("v1.1.0")), ("new.yaml", &named("new", "x"))])
+        .sources(&[
+            ("web.yaml", &crashing),
+            ("settings.yaml", &settings("v1.1.0")),
+            ("new.yaml", &named("new", "x")),
+        ])
         .package("v1.1.0");
     one_pod(&stage, "v1.2.0", Mode::Ok, &[]);
     let namespace = &stage.namespace;
@@ -29,16 +35,24 @@ fn d14_a_rollout_that_fails_is_told_and_recorded_and_consign_goes_on() {
         .says("Deployment timeout: deployment.apps/web did not become ready")
         .says("exceeded its progress deadline")
         .says(&format!("kubectl get pods -n {namespace}"))
-        .says(&format!("kubectl get events -n {namespace} --sort-by='.lastTimestamp'"))
+        .says(&format!(
+            "kubectl get events -n {namespace} --sort-by='.lastTimestamp'"
+        ))
         .never_says("Deployment complete");
     assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 failed"]);
     let record = &stage.records()[1];
-    assert_eq!(record["reason"], "Deployment timeout: deployment.apps/web did not become ready");
+    assert_eq!(
+        record["reason"],
+        "Deployment timeout: deployment.apps/web did not become ready"
+    );
     assert_ne!(record["ended"], Value::Null);
     stage.deploy("v1.2.0", &[]).exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
     assert_eq!(stage.get("configmap/new"), Value::Null);
-    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 failed", "v1.2.0 active"]);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 superseded", "v1.1.0 failed", "v1.2.0 active"]
+    );
 }
 
 /// A script is ended in the middle of its rollout by this signal; the next
@@ -47,7 +61,12 @@ fn killed(name: &str, signal: &str, code: Option<i32>, left: &str) {
     let stage = Stage::new(name);
     let packaged = Packaged::on(&stage);
     one_pod(&stage, "v1.0.0", Mode::Ok, &[]);
-    one_pod(&stage, "v1.1.0", Mode::Never, &[("mid.yaml", &named("mid", "x"))]);
+    one_pod(
+        &stage,
+        "v1.1.0",
+        Mode::Never,
+        &[("mid.yaml", &named("mid", "x"))],
+    );
     one_pod(&stage, "v1.2.0", Mode::Ok, &[]);
     stage.deploy("v1.0.0", &[]).exits(0);
     let mut child = packaged
@@ -58,20 +77,30 @@ fn killed(name: &str, signal: &str, code: Option<i32>, left: &str) {
         .unwrap();
     let pid = child.id().to_string();
     let waits = || {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let children =
+            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         children.split_whitespace().any(|child| {
-            fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains("rollout\0status"))
+            fs::read_to_string(format!("/proc/{child}/cmdline"))
+                .is_ok_and(|line| line.contains("rollout\0status"))
         })
     };
     stage.until("waits for the rollout", waits);
     assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 running"]);
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([signal, &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     let ended = child.wait().unwrap();
     assert_eq!(ended.code(), code);
     if code.is_none() {
         // Nobody was left to end what it had started.
-        let _ = Command::new("kill").args(children.split_whitespace()).status();
+        let _ = Command::new("kill")
+            .args(children.split_whitespace())
+            .status();
     } else {
         stage.until("ends what it started", || {
             children
@@ -79,7 +108,10 @@ fn killed(name: &str, signal: &str, code: Option<i32>, left: &str) {
                 .all(|child| !fs::exists(format!("/proc/{child}")).unwrap())
         });
     }
-    assert_eq!(stage.outcomes(), ["v1.0.0 active", &format!("v1.1.0 {left}")]);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 active", &format!("v1.1.0 {left}")]
+    );
 
     stage
         .deploy("v1.2.0", &[])
@@ -88,7 +120,10 @@ fn killed(name: &str, signal: &str, code: Option<i32>, left: &str) {
         .says("was cut off after it had written ")
         .says("; this run goes on from what it left");
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
-    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]
+    );
     assert_eq!(stage.get("configmap/mid"), Value::Null);
 }
 
@@ -141,10 +176,17 @@ fn d13_a_script_that_finds_another_run_after_its_own_leaves_the_word_to_it() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    stage.until("applies", || text(&stage) == "v1.1.0" && stage.outcomes().len() == 2);
+    stage.until("applies", || {
+        text(&stage) == "v1.1.0" && stage.outcomes().len() == 2
+    });
     stage.deploy("v1.2.0", &[]).exits(0);
     let ran: Ran = child.wait_with_output().unwrap().into();
-    ran.exits(12).says("release 3, began meanwhile").never_says("Deployment complete");
+    ran.exits(12)
+        .says("release 3, began meanwhile")
+        .never_says("Deployment complete");
     assert_eq!(stage.answers("app=web"), ["v1.2.0"]);
-    assert_eq!(stage.outcomes(), ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]);
+    assert_eq!(
+        stage.outcomes(),
+        ["v1.0.0 superseded", "v1.1.0 unknown", "v1.2.0 active"]
+    );
 }
