@@ -6,9 +6,11 @@ use model::object::Gvk;
 use serde_json::Value;
 
 use crate::api::ApiError;
+use crate::asks;
+use crate::desired::Wanted;
 use crate::discovery::{Discovery, Resource};
 use crate::fields;
-use crate::object::{ObjectId, text, uid};
+use crate::object::{ObjectId, annotation, text, uid};
 use crate::record::{Heading, Outcome, Record};
 
 /// The server's answer to trying an object without writing it.
@@ -97,6 +99,13 @@ impl Live {
                         || is_nobodys && item.uid.is_empty() && item.id() == ObjectId::of(object)
                 })
         }
+    }
+
+    /// Whether an object of ours is one that the package no longer has.
+    pub fn is_leaving(&self, object: &Value, wanted: &Wanted) -> bool {
+        self.is_ours(object)
+            && wanted.find(&ObjectId::of(object)).is_none()
+            && annotation(object, asks::PRUNE) != Some("keep")
     }
 
     /// Whether an autoscaler scales this object.

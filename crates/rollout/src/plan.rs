@@ -203,7 +203,11 @@ fn written(record: &Record, live: &Live) -> usize {
         .iter()
         .filter_map(|item| live.objects.get(&item.id()))
         .filter(|object| fields::is_managed(object))
-        .filter(|object| fields::applied_at(object).or_else(|| created(object)).is_some_and(|at| at >= begun))
+        .filter(|object| {
+            fields::applied_at(object)
+                .or_else(|| created(object))
+                .is_some_and(|at| at >= begun)
+        })
         .count()
 }
 
@@ -218,7 +222,7 @@ fn step(
     let object = live.objects.get(id);
     let (mut act, mut tried, mut takes) = (Act::Unchanged, Tried::Yes, BTreeMap::new());
     let mut expected = None;
-    let mut drift = Vec::new();
+    let mut changed_since = Vec::new();
     match &draft.state {
         State::Same => {}
         State::Foreign(managers) => return Err(vec![foreign(id, managers)]),
@@ -240,7 +244,7 @@ fn step(
         State::Differs(difference) => {
             let live_object = object.unwrap_or(&Value::Null);
             if draft.adoption.is_none() && live.is_ours(live_object) {
-                drift = drifted(live_object, difference);
+                changed_since = drifted(live_object, difference);
             }
             let after = match live.trials.get(id) {
                 None | Some(Trial::Postponed) => {
@@ -284,7 +288,7 @@ fn step(
         adoption: draft.adoption,
         handover: draft.handover,
         takes,
-        drift,
+        drift: changed_since,
         before: object.cloned(),
         expected,
     })
@@ -314,7 +318,9 @@ fn is_kept_namespace(id: &ObjectId, refusal: &ApiError, own: &str) -> bool {
 
 fn annotations(object: &Value) -> usize {
     let annotations = object.pointer("/metadata/annotations");
-    annotations.and_then(Value::as_object).map_or(0, serde_json::Map::len)
+    annotations
+        .and_then(Value::as_object)
+        .map_or(0, serde_json::Map::len)
 }
 
 /// What the server's answer means for an object that is there.
@@ -343,8 +349,8 @@ fn gone_with_adoption(live: &Value, draft: &Draft) -> Vec<Change> {
         .unwrap_or(&Value::Null);
     // Plain apply owns the defaults too that the object was made with, and
     // those come back; what its user wrote is in the annotation.
-    let written: Option<Value> = annotation(live, fields::LAST_APPLIED)
-        .and_then(|text| serde_json::from_str(text).ok());
+    let written: Option<Value> =
+        annotation(live, fields::LAST_APPLIED).and_then(|text| serde_json::from_str(text).ok());
     let defaults = written.map_or_else(Vec::new, |written| {
         fields::compare(&written, live, ours).extra
     });
@@ -465,13 +471,29 @@ pub fn conflicts(refusal: &ApiError) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Whether a field of this manager may be taken without being asked.
-pub fn is_given(manager: &str, draft: &Draft, rules: &Rules, own: &str, id: &ObjectId) -> bool {
+/// The manager that autoscalers write as.
+const AUTOSCALER: &str = "kube-controller-manager";
+
+/// The field that they write, as the server names it.
+const REPLICAS: &str = ".spec.replicas";
+
+/// Whether fields of this manager may be taken without being asked.
+pub fn is_given(
+    manager: &str,
+    fields: &[String],
+    draft: &Draft,
+    rules: &Rules,
+    own: &str,
+    id: &ObjectId,
+) -> bool {
     let in_own = id.namespace == own || id.is_namespace() && id.name == own;
     draft.adoption == Some(Adoption::Asked)
         || rules.choices.take_over.iter().any(|m| m == manager)
         || manager == fields::HANDOVER
         || manager == fields::CLIENT_SIDE_APPLY && in_own
+        // What is applied has replicas only where no autoscaler stays: one
+        // that was there before set them.
+        || manager == AUTOSCALER && fields == [REPLICAS]
 }
 
 fn unallowed(
@@ -483,7 +505,7 @@ fn unallowed(
 ) -> Vec<Finding> {
     takes
         .iter()
-        .filter(|(manager, _)| !is_given(manager, draft, rules, own, id))
+        .filter(|(manager, fields)| !is_given(manager, fields, draft, rules, own, id))
         .map(|(manager, fields)| {
             Finding::error(
                 "field-conflict",
@@ -581,9 +603,9 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
         .map(|((_, _, object), _)| uid(object))
         .collect();
     for ((item, id, object), stays) in leaving.iter().zip(stays) {
-        let named =
+        let held =
             || retained::by(id, &live.revisions, &going).map(|by| format!("{by} still names it"));
-        let stays = stays.or_else(named);
+        let stays = stays.or_else(held);
         found.push(Removal {
             item: (*item).clone(),
             uid: uid(object).to_owned(),

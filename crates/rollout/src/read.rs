@@ -124,7 +124,12 @@ pub async fn read(
         name_kind(&mut object, resource);
         live.objects.insert(ObjectId::of(&object), object);
     }
-    live.scaled = live::scaled(basis.autoscalers.iter());
+    live.scaled = live::scaled(
+        basis
+            .autoscalers
+            .iter()
+            .filter(|scaler| !live.is_leaving(scaler, question.wanted)),
+    );
     said.all(health::in_the_way(live.objects.values()));
     let skip = if question.skip.contains(&Check::Secrets) {
         Skip::Yes
@@ -275,6 +280,7 @@ impl Basis {
         let scalers = list(scalers)
             .into_iter()
             .map(|mut scaler| {
+                scaler["apiVersion"] = Value::from("autoscaling/v2");
                 scaler["kind"] = Value::from("HorizontalPodAutoscaler");
                 scaler
             })
@@ -702,8 +708,8 @@ pub(crate) async fn trial(
         return Trial::Refused(refusal);
     }
     let given = plan::conflicts(&refusal)
-        .keys()
-        .all(|manager| plan::is_given(manager, draft, rules, own, id));
+        .iter()
+        .all(|(manager, fields)| plan::is_given(manager, fields, draft, rules, own, id));
     if !given {
         return Trial::Conflicts {
             after: None,

@@ -111,3 +111,39 @@ fn replicas_of_the_manifest_are_sent_when_the_workload_is_made() {
     let made: Value = serde_json::from_slice(&made.body).expect("it is JSON");
     assert_eq!(made["spec"]["replicas"], 2);
 }
+
+#[test]
+fn replicas_are_the_packages_again_when_the_autoscaler_leaves_with_it() {
+    let stage = Stage::new("scaler-leaves");
+    let image = stage.image("v1", Mode::Ok);
+    stage
+        .sources(&[("web.yaml", &web(&image, 1)), ("scaler.yaml", SCALER)])
+        .package("v1.0.0");
+    stage
+        .sources(&[("web.yaml", &web(&image, 1))])
+        .package("v1.1.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    stage.until("scaled to two", || {
+        stage.get("deployment/web")["spec"]["replicas"] == 2
+    });
+    let plan = stage.deploy("v1.1.0", &["--dry-run"]).exits(0);
+    for line in [
+        "  ~ .spec.replicas: 2 -> 1",
+        "  ! taken from kube-controller-manager: .spec.replicas",
+        "prune horizontalpodautoscaler.autoscaling/web",
+    ] {
+        assert!(
+            plan.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            plan.stdout
+        );
+    }
+    stage.deploy("v1.1.0", &[]).exits(0);
+    assert!(stage.get("horizontalpodautoscaler/web").is_null());
+    // Nobody stands in the way of the next.
+    stage
+        .sources(&[("web.yaml", &web(&image, 0))])
+        .package("v1.2.0");
+    stage.deploy("v1.2.0", &[]).exits(0);
+    assert_eq!(stage.get("deployment/web")["spec"]["replicas"], 0);
+}
