@@ -355,13 +355,14 @@ impl Api {
                 // A second sending of what was done the first time conflicts
                 // with itself.
                 let by_itself = error.is_conflict() || error.is_missing();
-                if !error.is_uncertain() && !(doubtful && by_itself) {
+                let perhaps = error.is_uncertain() || doubtful && by_itself;
+                if !perhaps {
                     return Err(error);
                 }
                 match done().await {
                     Ok(true) => return Ok(None),
                     Ok(false) if error.is_uncertain() => {}
-                    Ok(false) | Err(_) => return Err(error),
+                    _ => return Err(error),
                 }
             }
             if attempt >= ATTEMPTS {
@@ -412,7 +413,8 @@ impl Api {
             .map_err(|e| plain(ApiError::Unreachable(e.to_string())))?
             .to_bytes();
         if !status.is_success() {
-            self.known.learn(&serde_json::from_slice(&call.body).unwrap_or_default());
+            self.known
+                .learn(&serde_json::from_slice(&call.body).unwrap_or_default());
             let refusal = refusal(call, status, &body, &self.known);
             return Err((ApiError::Refused(refusal), asked));
         }

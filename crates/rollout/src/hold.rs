@@ -182,7 +182,7 @@ impl Hold {
         ttl: Duration,
         began: Moment,
     ) -> Self {
-        let fence = Arc::new(Fence::at(began.after(ttl - ttl / MARGIN)));
+        let fence = Arc::new(Fence::at(began.after(writing(ttl))));
         let lease = Arc::new(Mutex::new(lease));
         let renewing = tokio::spawn(renew(
             api.behind(Arc::clone(&fence)),
@@ -263,9 +263,9 @@ async fn watch(
     stop: &(dyn Fn() -> bool + Send + Sync),
 ) -> Result<Watched, HoldError> {
     let over = Moment::now().after(ttl);
-    let step = (ttl / RENEWALS / 2).min(LOOK_MAX);
+    let pause = (ttl / RENEWALS / 2).min(LOOK_MAX);
     loop {
-        sleep(step).await;
+        sleep(pause).await;
         if stop() {
             return Err(HoldError::Stopped);
         }
@@ -288,6 +288,11 @@ async fn watch(
 fn ttl_of(lease: &Value) -> Option<Duration> {
     let seconds = lease.pointer("/spec/leaseDurationSeconds")?.as_u64()?;
     Some(Duration::from_secs(seconds)).filter(|ttl| !ttl.is_zero())
+}
+
+/// How long the holder of a Lease writes after it renewed it.
+fn writing(ttl: Duration) -> Duration {
+    ttl * (MARGIN - 1) / MARGIN
 }
 
 /// The time of a Lease has six decimals.
@@ -363,7 +368,7 @@ async fn renew(
         match write(&api, &path, Some(&base), &me, ttl).await {
             Ok(renewed) => {
                 *lease.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
-                fence.put_off(began.after(ttl - ttl / MARGIN));
+                fence.put_off(began.after(writing(ttl)));
                 pause = ttl / RENEWALS;
             }
             Err(e) if e.is_conflict() || e.is_missing() => {

@@ -1,7 +1,7 @@
 //! The release record: what was done to a client's namespace, by whom, and
 //! what came of it.
 //!
-//! One ConfigMap a run, `consign.<client>.r<N>`, with one JSON document;
+//! One `ConfigMap` a run, `consign.<client>.r<N>`, with one JSON document;
 //! deploy.sh writes the same. The labels decide where they and the document
 //! disagree: they are what a later run changes.
 //!
@@ -35,10 +35,10 @@ pub const KEPT: u64 = 20;
 pub const PACKAGES_KEPT: usize = 3;
 
 /// The largest compressed package that a record holds, in bytes: three of them
-/// and their records are far below what a ConfigMap may hold.
+/// and their records are far below what a `ConfigMap` may hold.
 pub const PACKAGE_MAX: usize = 256 << 10;
 
-/// A document larger than this is compressed: a ConfigMap holds 1 MiB in all.
+/// A document larger than this is compressed: a `ConfigMap` holds 1 MiB in all.
 const PLAIN_MAX: usize = 256 << 10;
 
 /// The largest document or package that is read, in bytes.
@@ -54,7 +54,7 @@ pub const LABEL_VERSION: &str = "consign.dev/version";
 /// What came of it.
 pub const LABEL_OUTCOME: &str = "consign.dev/outcome";
 
-/// The keys in the ConfigMap.
+/// The keys in the `ConfigMap`.
 const DOCUMENT: &str = "record.json";
 const DOCUMENT_COMPRESSED: &str = "record.json.gz";
 const PACKAGE: &str = "package.tar.gz";
@@ -250,7 +250,7 @@ pub struct Document {
 pub struct Record {
     /// Its number, from 1.
     pub number: u64,
-    /// The ConfigMap's UID.
+    /// The `ConfigMap`'s UID.
     pub uid: String,
     /// When it was made, by the server's clock.
     pub created: Option<Timestamp>,
@@ -297,7 +297,7 @@ pub enum RecordError {
     Newer(u32),
 }
 
-/// The ConfigMap of a record.
+/// The `ConfigMap` of a record.
 ///
 /// ```
 /// let client = "acme-corp".parse()?;
@@ -331,7 +331,7 @@ impl Holds {
 }
 
 impl Heading {
-    /// Off the metadata of a ConfigMap; `None` for one that is no record of
+    /// Off the metadata of a `ConfigMap`; `None` for one that is no record of
     /// this client.
     pub fn read(client: &ClientName, config_map: &Value) -> Option<Self> {
         Some(Self {
@@ -348,7 +348,7 @@ impl Heading {
 }
 
 impl Record {
-    /// Off a ConfigMap.
+    /// Off a `ConfigMap`.
     pub fn read(client: &ClientName, config_map: &Value) -> Result<Self, RecordError> {
         let heading = Heading::read(client, config_map).ok_or(RecordError::Name)?;
         let binary = |key: &str| {
@@ -380,7 +380,7 @@ impl Record {
         })
     }
 
-    /// The ConfigMap to write.
+    /// The `ConfigMap` to write.
     pub fn print(&self, client: &ClientName, namespace: &Namespace) -> Value {
         let document = &self.document;
         let line = serde_json::to_string(document).unwrap_or_default();

@@ -170,12 +170,12 @@ pub async fn update(
     namespace: &Namespace,
     record: &Record,
 ) -> Result<(), ApiError> {
-    let mut patch = record.print(client, namespace);
-    if let Some(metadata) = patch["metadata"].as_object_mut() {
+    let mut body = record.print(client, namespace);
+    if let Some(metadata) = body["metadata"].as_object_mut() {
         metadata.remove("name");
         metadata.remove("namespace");
     }
-    record::forget_other_form(&mut patch);
+    record::forget_other_form(&mut body);
     let path = format!(
         "{}/{}",
         collection(namespace.as_str()),
@@ -194,9 +194,9 @@ pub async fn update(
         if taken || uid(&there) != record.uid {
             return Err(ApiError::Fenced);
         }
-        patch["metadata"]["uid"] = Value::from(record.uid.clone());
-        patch["metadata"]["resourceVersion"] = Value::from(resource_version(&there));
-        let call = Call::merge_patch(format!("{path}?fieldManager={MANAGER}"), &patch);
+        body["metadata"]["uid"] = Value::from(record.uid.clone());
+        body["metadata"]["resourceVersion"] = Value::from(resource_version(&there));
+        let call = Call::merge_patch(format!("{path}?fieldManager={MANAGER}"), &body);
         match api.settle(&call, same).await {
             Err(e) if e.is_conflict() && attempt < ATTEMPTS => {}
             other => return other.map(|_| ()),

@@ -163,9 +163,9 @@ impl Run<'_> {
             },
         )
         .await
-        .map_err(|e| self.not_begun(self.not_held(&e), &applied))?;
+        .map_err(|e| not_begun(self.not_held(&e), &applied))?;
         let api = self.connection.api.behind(hold.fence());
-        let result = self.held(&api, applied, tell).await;
+        let result = Box::pin(self.held(&api, applied, tell)).await;
         hold.release().await;
         result
     }
@@ -209,21 +209,6 @@ impl Run<'_> {
         Ok(applied)
     }
 
-    /// The end of a run that has no Lease, for this reason or because it was
-    /// asked to stop. A Namespace may be there by now.
-    fn not_begun(&self, why: Option<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>) -> RunError {
-        let stays = applied
-            .keys()
-            .map(|id| Finding::info("stays", Class::Cluster, format!("{id} was applied and stays")));
-        match why {
-            Some(finding) => RunError::Refused(std::iter::once(finding).chain(stays).collect()),
-            None if applied.is_empty() => RunError::Stopped,
-            None => RunError::Interrupted {
-                progress: stays.collect(),
-            },
-        }
-    }
-
     fn not_held(&self, error: &HoldError) -> Option<Finding> {
         Some(match error {
             HoldError::Stopped => return None,
@@ -263,9 +248,7 @@ impl Run<'_> {
             .await
             .map_err(refused)?;
         if headings.last().map_or(0, |h| h.number) != self.plan.newest {
-            return Err(refused(vec![changed(
-                "another run has ended meanwhile".to_owned(),
-            )]));
+            return Err(refused(vec![changed("another run has ended meanwhile")]));
         }
         self.still_as_planned(api).await?;
         if (self.stop)() {
@@ -307,7 +290,7 @@ impl Run<'_> {
                     .end(api, Outcome::Active, stages.inventory(), "", tell)
                     .await
             }
-            Err(stop) => self.after(api, stop, &stages, journal, tell).await,
+            Err(stop) => Box::pin(self.after(api, stop, &stages, journal, tell)).await,
         }
     }
 
@@ -319,7 +302,7 @@ impl Run<'_> {
                 .await
                 .map_err(RunError::Refused)?
                 .into_iter()
-                .map(|id| changed(format!("{id} was changed by someone else")))
+                .map(|id| changed(&format!("{id} was changed by someone else")))
                 .collect();
         if findings.is_empty() {
             Ok(())
@@ -394,8 +377,7 @@ impl Run<'_> {
                     }
                     OnFailure::Remove => self.undo(api, why, stages, journal, tell).await,
                     OnFailure::RollBack(previous) => {
-                        self.roll_back(api, why, previous, stages, journal, tell)
-                            .await
+                        Box::pin(self.roll_back(api, why, previous, stages, journal, tell)).await
                     }
                 }
             }
@@ -467,7 +449,7 @@ impl Run<'_> {
         let ended = failed
             .end(api, Outcome::Failed, stages.inventory(), &reason, tell)
             .await;
-        match self.put_back(api, previous, number, &reason, tell).await {
+        match Box::pin(self.put_back(api, previous, number, &reason, tell)).await {
             Ok(()) => {
                 let _ = records::label(
                     api,
@@ -612,7 +594,26 @@ impl Run<'_> {
     }
 }
 
-fn changed(why: String) -> Finding {
+/// The end of a run that has no Lease, for this reason or because it was
+/// asked to stop. A Namespace may be there by now.
+fn not_begun(why: Option<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>) -> RunError {
+    let stays = applied.keys().map(|id| {
+        Finding::info(
+            "stays",
+            Class::Cluster,
+            format!("{id} was applied and stays"),
+        )
+    });
+    match why {
+        Some(finding) => RunError::Refused(std::iter::once(finding).chain(stays).collect()),
+        None if applied.is_empty() => RunError::Stopped,
+        None => RunError::Interrupted {
+            progress: stays.collect(),
+        },
+    }
+}
+
+fn changed(why: &str) -> Finding {
     Finding::error(
         "changed-meanwhile",
         Class::Conflict,
@@ -847,7 +848,7 @@ impl<'a> Journal<'a> {
         document.ended = Some(now());
         document.inventory = inventory;
         if !reason.is_empty() {
-            document.reason = reason.to_owned();
+            reason.clone_into(&mut document.reason);
         }
         let space = self.namespace.as_str();
         let written = records::update(api, self.client, self.namespace, &self.record).await;

@@ -138,12 +138,12 @@ impl Stages<'_> {
             return Ok(());
         }
         let waiter = self.waiter(deadline);
-        let waited = waiter
+        let ended = waiter
             .until_ready(&crds, self.stop, &mut |id, watched| {
-                tell(Event::Watched(id, watched))
+                tell(Event::Watched(id, watched));
             })
             .await;
-        if let Err(e) = waited {
+        if let Err(e) = ended {
             return Err(match self.stopped(e).await {
                 Stop::Failed(findings) => Stop::Refused(findings),
                 other => other,
@@ -256,12 +256,12 @@ impl Stages<'_> {
             let is_last = number + 1 == wanted.waves.len();
             if self.pace.waiting == Waiting::Serve && !gates.is_empty() && !is_last {
                 let waiter = self.waiter(deadline);
-                let waited = waiter
+                let ended = waiter
                     .until_ready(&gates, self.stop, &mut |id, watched| {
-                        tell(Event::Watched(id, watched))
+                        tell(Event::Watched(id, watched));
                     })
                     .await;
-                if let Err(e) = waited {
+                if let Err(e) = ended {
                     return Err(self.stopped(e).await);
                 }
             }
@@ -322,12 +322,12 @@ impl Stages<'_> {
     async fn stabilize(&self, deadline: Instant, tell: &mut Tell<'_>) -> Result<(), Stop> {
         let targets: Vec<&Desired> = self.wanted.objects.iter().collect();
         let waiter = self.waiter(deadline);
-        let waited = waiter
+        let ended = waiter
             .until_ready(&targets, self.stop, &mut |id, watched| {
-                tell(Event::Watched(id, watched))
+                tell(Event::Watched(id, watched));
             })
             .await;
-        let seen = match waited {
+        let seen = match ended {
             Ok(seen) => seen,
             Err(e) => return Err(self.stopped(e).await),
         };
