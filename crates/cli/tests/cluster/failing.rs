@@ -181,12 +181,12 @@ fn d17_where_putting_back_fails_too_everything_is_left_and_told() {
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
-    let state = ran
+    let captured = ran
         .stdout
         .lines()
         .find_map(|l| l.strip_prefix("[INFO] State captured to: "))
         .expect("the state is captured");
-    assert!(said.contains(state), "{state}\n{said}");
+    assert!(said.contains(captured), "{captured}\n{said}");
     // What failed is as it is, and the version before still has its pods.
     let image = &stage.get("deployment/web")["spec"]["template"]["spec"]["containers"][0]["image"];
     assert_eq!(image, &stage.image("v1.1.0", Mode::Crash));

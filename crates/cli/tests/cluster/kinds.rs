@@ -36,8 +36,8 @@ fn set(kind: &str, image: &str, replicas: u32, more: &str) -> String {
 }
 
 /// Packages a version with the usual pods in a set of this kind.
-fn set_of(stage: &Stage, kind: &str, version: &str, mode: Mode, more: &str) {
-    let set = set(kind, &stage.image(version, mode), 2, more);
+fn set_of(stage: &Stage, kind: &str, version: &str, mode: Mode, spec: &str) {
+    let set = set(kind, &stage.image(version, mode), 2, spec);
     stage
         .sources(&[("web.yaml", &set), ("settings.yaml", &settings(version))])
         .package(version);

@@ -39,7 +39,7 @@ impl Prober {
                 for ip in ips {
                     match cluster.ask(ip, "/") {
                         Ok(reply) if String::from_utf8_lossy(&reply.body).trim() == answer => {
-                            answers.good += 1
+                            answers.good += 1;
                         }
                         Ok(reply) => answers
                             .bad

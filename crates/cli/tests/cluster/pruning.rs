@@ -7,7 +7,7 @@ use testkit::image::Mode;
 use crate::kinds::definition;
 use crate::stage::{Stage, settings, web};
 
-/// A ConfigMap of this name, with these annotations.
+/// A `ConfigMap` of this name, with these annotations.
 fn named(name: &str, annotations: &str) -> String {
     settings(name).replace(
         "metadata:\n  name: settings\n",
@@ -15,7 +15,7 @@ fn named(name: &str, annotations: &str) -> String {
     )
 }
 
-/// A version with the usual ConfigMap, and more.
+/// A version with the usual `ConfigMap`, and more.
 fn version(stage: &Stage, version: &str, more: &[(&str, &str)]) {
     let own = settings(version);
     let mut files = vec![("settings.yaml", own.as_str())];

@@ -265,7 +265,7 @@ fn b5_what_the_newer_version_brought_goes_and_data_stays() {
     assert_eq!(kept.expect("it is in the inventory")["held"], "left");
 }
 
-/// Puts an image back whenever somebody changes it, as a GitOps controller
+/// Puts an image back whenever somebody changes it, as a `GitOps` controller
 /// does, under its own name.
 fn keep_image(stage: &Stage, image: &str, over: &AtomicBool) {
     let mut client = stage.cluster.connect().expect("the API server answers");
@@ -273,7 +273,7 @@ fn keep_image(stage: &Stage, image: &str, over: &AtomicBool) {
         "/apis/apps/v1/namespaces/{}/deployments/web",
         stage.namespace
     );
-    let patch = serde_json::json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
+    let change = serde_json::json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}});
     while !over.load(Ordering::Relaxed) {
         let answer = client.get(&path).expect("the API server answers");
         let live: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -284,7 +284,7 @@ fn keep_image(stage: &Stage, image: &str, over: &AtomicBool) {
                     "PATCH",
                     &format!("{path}?fieldManager=gitops-bot"),
                     "application/strategic-merge-patch+json",
-                    patch.to_string().as_bytes(),
+                    change.to_string().as_bytes(),
                 )
                 .expect("the API server answers");
         }

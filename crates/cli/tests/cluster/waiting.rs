@@ -67,6 +67,15 @@ fn d14_a_crash_is_found_after_one_restart_where_asked() {
 }
 
 #[test]
+fn d14_what_is_put_back_may_come_from_the_record() {
+    let stage = first("d14-record");
+    stage.web("v1.1.0", Mode::Crash).package("v1.1.0");
+    let package = format!("packages/{}-v1.0.0", stage.client);
+    std::fs::remove_dir_all(stage.hosting.path(&package)).unwrap();
+    is_put_back(&stage, &["--fail-after-restarts", "1"]);
+}
+
+#[test]
 fn d14_an_image_that_does_not_exist_is_found_and_put_back() {
     let stage = first("d14-image");
     let there = stage.image("v1.1.0", Mode::Ok);
