@@ -191,6 +191,8 @@ pub struct Teller<'a> {
     watch: Option<Watch>,
     /// Objects whose readiness is worth a line: those that run something.
     met: Vec<String>,
+    /// It failed, and the version before is put back: that is not stopped.
+    goes_back: bool,
 }
 
 impl<'a> Teller<'a> {
@@ -200,6 +202,7 @@ impl<'a> Teller<'a> {
             screen,
             watch: None,
             met: Vec::new(),
+            goes_back: false,
         }
     }
 
@@ -270,6 +273,7 @@ impl<'a> Teller<'a> {
                 self.screen.say(&lines);
             }
             Event::RollingBack(to) => {
+                self.goes_back = true;
                 self.report(&[line(Tag::Info, format!("Rolling back to {to}..."))]);
             }
             Event::Note(finding) => self.screen.findings(std::slice::from_ref(finding)),
@@ -279,9 +283,14 @@ impl<'a> Teller<'a> {
     /// Tells that a signal was heard.
     pub fn stopping(&mut self) {
         self.watch = None;
+        let what = if self.goes_back {
+            "putting the version before back to its end"
+        } else {
+            "stopping at the next safe point"
+        };
         self.screen.say(&[line(
             Tag::Warn,
-            "Interrupted: stopping at the next safe point; once more ends it at once",
+            format!("Interrupted: {what}; once more ends it at once"),
         )]);
     }
 
