@@ -23,7 +23,11 @@ fn staged(name: &str) -> Stage {
         let web = web(&stage.image(version, mode), 1);
         let settings = settings(version);
         stage
-            .sources(&[("web.yaml", &web), ("service.yaml", SERVICE), ("settings.yaml", &settings)])
+            .sources(&[
+                ("web.yaml", &web),
+                ("service.yaml", SERVICE),
+                ("settings.yaml", &settings),
+            ])
             .package(version);
     }
     stage.deploy(V1, &[]).exits(0);
@@ -101,7 +105,9 @@ fn d30_a_second_sigint_ends_it_at_once() {
     heard();
     send(&run, Signal::INT);
     // Its request is still on its way: it does not wait for that.
-    ended(run).exits(12).says("stopping at the next safe point; once more ends it at once");
+    ended(run)
+        .exits(12)
+        .says("stopping at the next safe point; once more ends it at once");
     assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 running"]);
     gate.open();
     rollback(&stage).exits(0).says("A run of v1.1.0 by tester@");
@@ -111,7 +117,12 @@ fn d30_a_second_sigint_ends_it_at_once() {
 
 /// A signal while the server has not answered the first request that passes
 /// this filter; nothing is written then.
-fn writes_nothing(name: &str, signal: Signal, code: i32, filter: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
+fn writes_nothing(
+    name: &str,
+    signal: Signal,
+    code: i32,
+    filter: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+) {
     let mut stage = staged(name);
     let gate = Gate::default();
     let proxy = stage.through_proxy(gate.at(filter));
@@ -128,8 +139,12 @@ fn writes_nothing(name: &str, signal: Signal, code: i32, filter: impl Fn(&Seen) 
 #[test]
 fn d30_a_signal_before_the_first_write_ends_as_in_every_command() {
     writes_nothing("d30-before-int", Signal::INT, 130, |s| s.path == "/version");
-    writes_nothing("d30-before-term", Signal::TERM, 143, |s| s.path == "/version");
-    writes_nothing("d30-before-lease", Signal::INT, 130, |s| s.path.contains("/leases/"));
+    writes_nothing("d30-before-term", Signal::TERM, 143, |s| {
+        s.path == "/version"
+    });
+    writes_nothing("d30-before-lease", Signal::INT, 130, |s| {
+        s.path.contains("/leases/")
+    });
 }
 
 #[test]
@@ -172,5 +187,8 @@ fn d12_the_next_command_says_how_far_a_killed_one_got_and_goes_on() {
         ["v1.0.0 superseded", "v1.1.0 unknown", "v1.0.0 active"]
     );
     assert_eq!(stage.answers("app=web"), [V1]);
-    stage.deploy(V1, &["--resume"]).exits(6).says("no run was cut off");
+    stage
+        .deploy(V1, &["--resume"])
+        .exits(6)
+        .says("no run was cut off");
 }

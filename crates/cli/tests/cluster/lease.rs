@@ -22,14 +22,19 @@ const V2: &str = "v1.1.0";
 fn staged(name: &str, ttl: u32) -> Stage {
     let stage = Stage::new(name);
     let text = stage.hosting.read("consign.yaml");
-    stage
-        .hosting
-        .write("consign.yaml", format!("{text}rollout:\n  lease-ttl: {ttl}s\n"));
+    stage.hosting.write(
+        "consign.yaml",
+        format!("{text}rollout:\n  lease-ttl: {ttl}s\n"),
+    );
     for version in [V1, V2] {
         let web = web(&stage.image(version, Mode::Ok), 0);
         let settings = settings(version);
         stage
-            .sources(&[("web.yaml", &web), ("service.yaml", SERVICE), ("settings.yaml", &settings)])
+            .sources(&[
+                ("web.yaml", &web),
+                ("service.yaml", SERVICE),
+                ("settings.yaml", &settings),
+            ])
             .package(version);
     }
     stage
@@ -68,7 +73,12 @@ fn somebodys_lease(stage: &Stage, seconds_ago: i64) -> String {
 
 fn time(seconds_ago: i64) -> String {
     let now = std::process::Command::new("date")
-        .args(["-u", "-d", &format!("{seconds_ago} seconds ago"), "+%Y-%m-%dT%H:%M:%S.%6NZ"])
+        .args([
+            "-u",
+            "-d",
+            &format!("{seconds_ago} seconds ago"),
+            "+%Y-%m-%dT%H:%M:%S.%6NZ",
+        ])
         .output()
         .expect("date can be started");
     String::from_utf8_lossy(&now.stdout).trim().to_owned()
@@ -135,7 +145,9 @@ fn d13_a_silent_holder_elsewhere_is_watched_for_its_whole_time() {
     let mut stage = staged("d13-silent", 60);
     stage.deploy(V1, &[]).exits(0);
     let lease = somebodys_lease(&stage, 600);
-    stage.kubectl_apply(&lease, &["--server-side", "--force-conflicts"]).exits(0);
+    stage
+        .kubectl_apply(&lease, &["--server-side", "--force-conflicts"])
+        .exits(0);
     let proxy = stage.through_proxy(|_, _| ApiFault::None);
     stage
         .deploy(V2, &[])
@@ -144,7 +156,9 @@ fn d13_a_silent_holder_elsewhere_is_watched_for_its_whole_time() {
         .says("Taking over from ann@elsewhere pid 7");
     let seen = proxy.seen();
     let of_lease = |write: bool| {
-        let found = seen.iter().find(|s| s.path.contains("/leases/") && s.is_write() == write);
+        let found = seen
+            .iter()
+            .find(|s| s.path.contains("/leases/") && s.is_write() == write);
         found.expect("the Lease is read and written").at
     };
     let watched = of_lease(true).duration_since(of_lease(false));
@@ -219,7 +233,12 @@ fn is_paused(name: &str, filter: impl Fn(&Seen) -> bool + Send + Sync + 'static)
     signal(&holder, Signal::CONT);
     let ran = ended(holder);
     assert!([6, 12].contains(&ran.code), "{}: {}", ran.code, ran.stderr);
-    assert!(seen.writes().is_empty(), "{:?}\n{}", seen.writes(), ran.stderr);
+    assert!(
+        seen.writes().is_empty(),
+        "{:?}\n{}",
+        seen.writes(),
+        ran.stderr
+    );
     assert_eq!(stage.outcomes(), records);
     assert_eq!(stage.get("configmap/settings"), objects);
     assert_eq!(objects["data"]["text"], V1);

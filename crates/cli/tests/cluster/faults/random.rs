@@ -44,7 +44,11 @@ fn larger(name: &str) -> Scene {
     for n in 0..MORE {
         for (kind, version, spec) in [
             ("ConfigMap", "v1", format!("data: {{n: \"{n}\"}}\n")),
-            ("Service", "v1", "spec: {selector: {app: web}, ports: [{port: 80}]}\n".to_owned()),
+            (
+                "Service",
+                "v1",
+                "spec: {selector: {app: web}, ports: [{port: 80}]}\n".to_owned(),
+            ),
             (
                 "Role",
                 "rbac.authorization.k8s.io/v1",
@@ -52,7 +56,9 @@ fn larger(name: &str) -> Scene {
             ),
         ] {
             let name = format!("more-{n}");
-            text += &format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{spec}");
+            text += &format!(
+                "---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{spec}"
+            );
             if kind != "Role" {
                 names.push(format!("{kind}/{name}"));
             }
@@ -62,13 +68,24 @@ fn larger(name: &str) -> Scene {
 }
 
 /// Faults of one round: one request in so many has one.
-fn faults(mut chance: Chance, victim: Victim) -> impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static {
-    let one_in = 5 + chance.below(60);
+fn faults(
+    mut chance: Chance,
+    victim: Victim,
+) -> impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static {
+    let one_in = 2 + chance.below(30);
     let killed = (chance.below(3) == 0).then(|| chance.below(120));
+    // The server is away for so many requests.
+    let away = (chance.below(4) == 0).then(|| {
+        let from = chance.below(120);
+        from..from + chance.below(60)
+    });
     let chance = Mutex::new(chance);
     move |_, ordinal| {
         if Some(ordinal) == killed {
             return ApiFault::KillAfter(victim.clone());
+        }
+        if away.as_ref().is_some_and(|away| away.contains(&ordinal)) {
+            return ApiFault::DropBefore;
         }
         let mut chance = chance.lock().expect("no thread panics here");
         if chance.below(one_in) != 0 {
@@ -98,7 +115,11 @@ fn is_true(scene: &Scene, ran: &Ran, before: &str, to: &str, context: &str) {
             assert_eq!(scene.version().as_deref(), Some(before), "{context}");
             let outcomes = scene.outcomes();
             let newest = outcomes.last().expect("there are records");
-            assert_eq!((newest.1.as_str(), newest.2.as_str()), (before, "active"), "{context}");
+            assert_eq!(
+                (newest.1.as_str(), newest.2.as_str()),
+                (before, "active"),
+                "{context}"
+            );
         }
         11 | 12 | 137 => {}
         other => panic!("{other} is no promised end: {context}"),
@@ -116,7 +137,11 @@ fn d9_random_faults_leave_nothing_wedged() {
     for round in 0..setting("CONSIGN_FAULT_ROUNDS", ROUNDS) {
         let mut chance = Chance(seed.wrapping_mul(1_000_003).wrapping_add(round));
         let to = if at == V1 { V2 } else { V1 };
-        let arguments = if chance.below(2) == 0 { scene.deploy(to) } else { scene.rollback(&["--to", to]) };
+        let arguments = if chance.below(2) == 0 {
+            scene.deploy(to)
+        } else {
+            scene.rollback(&["--to", to])
+        };
         let next = [V1, V2][usize::try_from(chance.below(2)).expect("it is small")];
         let by_rollback = chance.below(2) == 0;
         let victim = Victim::default();
@@ -124,14 +149,22 @@ fn d9_random_faults_leave_nothing_wedged() {
         let context = format!("seed {seed}, round {round}, {arguments:?}");
         *ends.entry(ran.code).or_default() += 1;
         is_true(&scene, &ran, at, to, &context);
-        let arguments = if by_rollback { scene.rollback(&["--to", next]) } else { scene.deploy(next) };
+        let arguments = if by_rollback {
+            scene.rollback(&["--to", next])
+        } else {
+            scene.deploy(next)
+        };
         let after = scene.well(&arguments);
         assert_eq!(
             after.code, 0,
             "{context}, which ended with {}\n{}\n{}\nthen {arguments:?}\n{}\n{}",
             ran.code, ran.stdout, ran.stderr, after.stdout, after.stderr
         );
-        let lease = if after.stdout.contains("already active") { LeaseIs::Any } else { LeaseIs::Free };
+        let lease = if after.stdout.contains("already active") {
+            LeaseIs::Any
+        } else {
+            LeaseIs::Free
+        };
         scene.is_good(next, lease, &format!("{context}, then {arguments:?}"));
         at = next;
     }

@@ -67,9 +67,15 @@ impl Scene {
         for version in [V1, V2] {
             // Nothing has to probe it: a pod that runs is ready.
             let web = web(&stage.image(version, Mode::Ok), replicas);
-            let (web, _) = web.split_once("        readinessProbe").expect("there is a probe");
+            let (web, _) = web
+                .split_once("        readinessProbe")
+                .expect("there is a probe");
             let settings = settings(version);
-            let own = if version == V1 { ("account.yaml", ACCOUNT) } else { ("extra.yaml", EXTRA) };
+            let own = if version == V1 {
+                ("account.yaml", ACCOUNT)
+            } else {
+                ("extra.yaml", EXTRA)
+            };
             let mut sources = vec![
                 ("web.yaml", web),
                 ("service.yaml", SERVICE),
@@ -84,7 +90,10 @@ impl Scene {
             stage,
             proxy,
             replicas,
-            more: more.iter().flat_map(|(_, _, names)| names.iter().cloned()).collect(),
+            more: more
+                .iter()
+                .flat_map(|(_, _, names)| names.iter().cloned())
+                .collect(),
         }
     }
 
@@ -105,7 +114,8 @@ impl Scene {
     /// Removes captured states: there are several runs a second here, and the
     /// names of those files are a second apart.
     fn forget_states(&self) {
-        let entries = fs::read_dir(self.stage.hosting.path("tmp")).expect("directory can be listed");
+        let entries =
+            fs::read_dir(self.stage.hosting.path("tmp")).expect("directory can be listed");
         for path in entries.flatten().map(|e| e.path()) {
             if path.extension().is_some_and(|e| e == "yaml") {
                 fs::remove_file(path).expect("file can be removed");
@@ -178,13 +188,19 @@ impl Scene {
 
     /// What packages brought: `Kind/name`.
     pub fn applied(&self) -> BTreeSet<String> {
-        self.everything().iter().filter(|o| is_applied(o)).map(name).collect()
+        self.everything()
+            .iter()
+            .filter(|o| is_applied(o))
+            .map(name)
+            .collect()
     }
 
     /// The version that the Deployment has, if it is there.
     pub fn version(&self) -> Option<String> {
         let all = self.everything();
-        let web = all.iter().find(|o| o["kind"] == "Deployment" && o["metadata"]["name"] == "web")?;
+        let web = all
+            .iter()
+            .find(|o| o["kind"] == "Deployment" && o["metadata"]["name"] == "web")?;
         let version = &web["metadata"]["annotations"]["deployment.version"];
         Some(version.as_str().expect("it is annotated").to_owned())
     }
@@ -193,9 +209,15 @@ impl Scene {
     pub fn wrong(&self, version: &str, lease: LeaseIs) -> Result<(), String> {
         let all = self.everything();
         let applied: BTreeSet<String> = all.iter().filter(|o| is_applied(o)).map(name).collect();
-        let own = if version == V1 { "ServiceAccount/runner" } else { "ConfigMap/extra" };
+        let own = if version == V1 {
+            "ServiceAccount/runner"
+        } else {
+            "ConfigMap/extra"
+        };
         let mut wanted = self.more.clone();
-        wanted.extend(["Deployment/web", "Service/web", "ConfigMap/settings", own].map(str::to_owned));
+        wanted.extend(
+            ["Deployment/web", "Service/web", "ConfigMap/settings", own].map(str::to_owned),
+        );
         if applied != wanted {
             return Err(format!("there is {applied:?}, wanted {wanted:?}"));
         }
@@ -218,14 +240,19 @@ impl Scene {
             }
         }
         let outcomes = outcomes(&all);
-        let active: Vec<&(u64, String, String)> = outcomes.iter().filter(|o| o.2 == "active").collect();
+        let active: Vec<&(u64, String, String)> =
+            outcomes.iter().filter(|o| o.2 == "active").collect();
         let newest = outcomes.last();
-        if active.len() != 1 || newest != active.first().copied() || newest.is_none_or(|n| n.1 != version) {
+        if active.len() != 1
+            || newest != active.first().copied()
+            || newest.is_none_or(|n| n.1 != version)
+        {
             return Err(format!("records: {outcomes:?}"));
         }
         if self.replicas > 0 {
             let wanted = vec![version; self.replicas as usize];
-            self.stage.until("serves", || self.stage.answers("app=web") == wanted);
+            self.stage
+                .until("serves", || self.stage.answers("app=web") == wanted);
         }
         Ok(())
     }
@@ -255,7 +282,11 @@ pub enum LeaseIs {
 
 fn name(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+    format!(
+        "{}/{}",
+        text(&object["kind"]),
+        text(&object["metadata"]["name"])
+    )
 }
 
 /// Whether a package brought it. One that has a name and no more has no
@@ -263,7 +294,10 @@ fn name(object: &Value) -> String {
 fn is_applied(object: &Value) -> bool {
     let entries = object["metadata"]["managedFields"].as_array();
     entries.is_none_or(Vec::is_empty) && object["metadata"]["name"] != "default"
-        || entries.into_iter().flatten().any(|e| e["manager"] == "consign" && e["operation"] == "Apply")
+        || entries
+            .into_iter()
+            .flatten()
+            .any(|e| e["manager"] == "consign" && e["operation"] == "Apply")
 }
 
 fn outcomes(all: &[Value]) -> Vec<(u64, String, String)> {

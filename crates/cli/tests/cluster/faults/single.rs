@@ -14,8 +14,14 @@ fn points((writes, others): (u64, u64)) -> Vec<(Point, Fault)> {
     let all = |point: Point| FAULTS.into_iter().map(move |fault| (point, fault));
     let others = (0..others).step_by(usize::try_from(STEP).expect("it is small"));
     // What writes nothing is not done twice by being asked twice.
-    let others = others.enumerate().map(|(n, at)| (Point::Other(at), FAULTS[n % FAULTS.len()]));
-    (0..writes).map(Point::Write).flat_map(all).chain(others).collect()
+    let others = others
+        .enumerate()
+        .map(|(n, at)| (Point::Other(at), FAULTS[n % FAULTS.len()]));
+    (0..writes)
+        .map(Point::Write)
+        .flat_map(all)
+        .chain(others)
+        .collect()
 }
 
 /// What a run with a fault said is true: it ended as if there was none, or was
@@ -57,7 +63,11 @@ fn goes_on(scene: &Scene, arguments: &[String], version: &str, context: &str) {
         "{context}, then {arguments:?}: {}\n{}",
         ran.stdout, ran.stderr
     );
-    let lease = if ran.stdout.contains("already active") { LeaseIs::Any } else { LeaseIs::Free };
+    let lease = if ran.stdout.contains("already active") {
+        LeaseIs::Any
+    } else {
+        LeaseIs::Free
+    };
     scene.is_good(version, lease, &format!("{context}, then {arguments:?}"));
 }
 

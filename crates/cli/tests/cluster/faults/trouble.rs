@@ -42,12 +42,25 @@ fn deployed(name: &str) -> Scene {
 #[test]
 fn d11_what_is_refused_for_now_is_asked_again() {
     let scene = deployed("d11-busy");
-    for (codes, answer) in [([429, 503], later as fn(u16) -> ApiFault), ([500, 503], broken)] {
+    for (codes, answer) in [
+        ([429, 503], later as fn(u16) -> ApiFault),
+        ([500, 503], broken),
+    ] {
         for (version, code) in [V2, V1].into_iter().zip(codes) {
-            let every_other = move |n| if n % 2 == 0 { answer(code) } else { ApiFault::None };
+            let every_other = move |n| {
+                if n % 2 == 0 {
+                    answer(code)
+                } else {
+                    ApiFault::None
+                }
+            };
             scene.proxy.inject(among(Seen::is_write, every_other));
             scene.stage.run(scene.deploy(version)).exits(0);
-            scene.is_good(version, LeaseIs::Free, &format!("with {code} at every other write"));
+            scene.is_good(
+                version,
+                LeaseIs::Free,
+                &format!("with {code} at every other write"),
+            );
         }
     }
 }
@@ -57,15 +70,28 @@ fn d11_what_is_refused_for_good_is_rolled_back() {
     let scene = deployed("d11-object");
     let is_web = gate::object("/deployments/web");
     scene.proxy.forget();
-    scene.proxy.inject(move |seen, _| if is_web(seen) { broken(503) } else { ApiFault::None });
+    scene.proxy.inject(move |seen, _| {
+        if is_web(seen) {
+            broken(503)
+        } else {
+            ApiFault::None
+        }
+    });
     let ran = scene.stage.run(scene.deploy(V2)).exits(10);
     assert!(ran.stderr.contains("Deployment"), "{}", ran.stderr);
     assert!(ran.stderr.contains("something is wrong"), "{}", ran.stderr);
-    let tries = scene.proxy.writes().into_iter().filter(gate::object("/deployments/web"));
+    let tries = scene
+        .proxy
+        .writes()
+        .into_iter()
+        .filter(gate::object("/deployments/web"));
     assert_eq!(tries.count(), ATTEMPTS);
     scene.is_good(V1, LeaseIs::Free, "with no Deployment that can be written");
     let outcomes = scene.outcomes();
-    assert!(outcomes.iter().any(|o| o.1 == V2 && o.2 == "rolled-back"), "{outcomes:?}");
+    assert!(
+        outcomes.iter().any(|o| o.1 == V2 && o.2 == "rolled-back"),
+        "{outcomes:?}"
+    );
     scene.well(&scene.deploy(V2)).exits(0);
     scene.is_good(V2, LeaseIs::Free, "afterwards");
 }
@@ -79,11 +105,23 @@ fn d11_a_server_that_is_gone_for_good_is_told_and_the_next_run_goes_on() {
         if is_web(seen) {
             gone.store(true, Ordering::SeqCst);
         }
-        if gone.load(Ordering::SeqCst) { ApiFault::DropBefore } else { ApiFault::None }
+        if gone.load(Ordering::SeqCst) {
+            ApiFault::DropBefore
+        } else {
+            ApiFault::None
+        }
     });
     let ran = scene.stage.run(scene.deploy(V2)).exits(11);
-    assert!(ran.stderr.contains("no earlier version was put back"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("Putting v1.0.0 back failed too"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("no earlier version was put back"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("Putting v1.0.0 back failed too"),
+        "{}",
+        ran.stderr
+    );
     scene.well(&scene.rollback(&[])).exits(0);
     scene.is_good(V1, LeaseIs::Free, "when it is back");
 }
@@ -107,7 +145,12 @@ fn d11_a_server_that_is_away_while_it_is_waited_is_sat_out() {
         }
     });
     scene.stage.run(scene.deploy(V2)).exits(0);
-    let dropped = scene.proxy.seen().iter().filter(|s| s.status.is_none()).count();
+    let dropped = scene
+        .proxy
+        .seen()
+        .iter()
+        .filter(|s| s.status.is_none())
+        .count();
     // More often than one request is sent.
     assert!(dropped > ATTEMPTS, "{dropped}");
     scene.is_good(V2, LeaseIs::Free, "with a server that was away");
@@ -116,14 +159,19 @@ fn d11_a_server_that_is_away_while_it_is_waited_is_sat_out() {
 #[test]
 fn d11_what_a_first_deploy_made_without_hearing_of_it_is_removed() {
     let scene = Scene::new("d11-unheard", 0);
-    let is_service = |seen: &Seen| seen.path.ends_with("/services/web") && seen.parameter("dryRun").is_none();
+    let is_service =
+        |seen: &Seen| seen.path.ends_with("/services/web") && seen.parameter("dryRun").is_none();
     // It is made, and nobody hears of it until the run has given it up.
     scene.proxy.inject(among(is_service, |n| match n {
         0 => ApiFault::DropAfter,
         1..=6 => ApiFault::DropBefore,
         _ => ApiFault::None,
     }));
-    scene.stage.run(scene.deploy(V1)).exits(10).says("nothing to roll back to");
+    scene
+        .stage
+        .run(scene.deploy(V1))
+        .exits(10)
+        .says("nothing to roll back to");
     let left = scene.applied();
     assert!(left.is_empty(), "{left:?}");
     scene.well(&scene.deploy(V1)).exits(0);
@@ -157,10 +205,12 @@ struct Webhook<'a>(&'a Scene);
 impl Drop for Webhook<'_> {
     fn drop(&mut self) {
         let name = &self.0.stage.namespace;
-        let _ = self
-            .0
-            .stage
-            .kubectl(&["delete", "validatingwebhookconfiguration", name, "--ignore-not-found"]);
+        let _ = self.0.stage.kubectl(&[
+            "delete",
+            "validatingwebhookconfiguration",
+            name,
+            "--ignore-not-found",
+        ]);
     }
 }
 
@@ -170,12 +220,24 @@ fn d11_a_webhook_that_does_not_answer_refuses_before_anything_is_written() {
     let webhook_of = Webhook(&scene);
     scene.stage.kubectl_apply(&webhook(&scene), &[]).exits(0);
     // The server takes it up within a moment.
-    let try_out = ["annotate", "deployment/web", "a=b", "--overwrite", "--dry-run=server"];
-    scene.stage.until("fails", || scene.stage.kubectl(&try_out).code != 0);
+    let try_out = [
+        "annotate",
+        "deployment/web",
+        "a=b",
+        "--overwrite",
+        "--dry-run=server",
+    ];
+    scene
+        .stage
+        .until("fails", || scene.stage.kubectl(&try_out).code != 0);
     scene.proxy.forget();
     let ran = scene.stage.run(scene.deploy(V2)).exits(9);
     assert!(ran.stderr.contains("nobody.example.com"), "{}", ran.stderr);
-    assert!(scene.proxy.writes().is_empty(), "{:?}", scene.proxy.writes());
+    assert!(
+        scene.proxy.writes().is_empty(),
+        "{:?}",
+        scene.proxy.writes()
+    );
     drop(webhook_of);
     scene.is_good(V1, LeaseIs::Free, "with a webhook that does not answer");
 }
