@@ -167,7 +167,7 @@ fn nodes(nodes: &[Value]) -> Option<Finding> {
     })
 }
 
-/// PodDisruptionBudgets that allow no disruption now: a rollout does not ask
+/// `PodDisruptionBudgets` that allow no disruption now: a rollout does not ask
 /// them, but whoever drains a node meanwhile waits.
 pub fn in_the_way<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Vec<Finding> {
     objects
@@ -192,7 +192,8 @@ pub fn in_the_way<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Vec<Findi
         .collect()
 }
 
-fn unchecked(what: &str, error: &ApiError) -> Finding {
+/// What is said of something that this user may not read.
+pub fn unchecked(what: &str, error: &ApiError) -> Finding {
     Finding::warning(
         "cluster-unchecked",
         Class::Cluster,

@@ -91,7 +91,6 @@ pub fn lacking(
             finding.help("Create it from Vault as secrets.env.enc says, or go on without: --skip-check secrets")
         };
         match found.get(name) {
-            None => {}
             Some(Found::Unknown(why)) => findings.push(Finding::warning(
                 "secret-unchecked",
                 Class::Cluster,
@@ -103,7 +102,7 @@ pub fn lacking(
                     for_whom(need)
                 )));
             }
-            Some(Found::Missing) => {}
+            Some(Found::Missing) | None => {}
             Some(Found::Keys(keys)) => {
                 let lacks: Vec<&str> = need
                     .keys

@@ -66,6 +66,7 @@ pub async fn read(
     let mut said = Said::default();
     let headings = said.take(headings);
     said.all(basis.judge(question, &connection.context));
+    said.all(basis.unread.clone());
     let records = said
         .take(
             records::relevant(
@@ -116,14 +117,7 @@ pub async fn read(
             return Err(said.findings);
         }
     }
-    if let (Some(object), Some(resource)) = (
-        &live.namespace,
-        live.discovery.find(&Gvk::new("v1", "Namespace")),
-    ) {
-        let mut object = object.clone();
-        name_kind(&mut object, resource);
-        live.objects.insert(ObjectId::of(&object), object);
-    }
+    place_namespace(&mut live);
     live.scaled = live::scaled(
         basis
             .autoscalers
@@ -131,29 +125,13 @@ pub async fn read(
             .filter(|scaler| !live.is_leaving(scaler, question.wanted)),
     );
     said.all(health::in_the_way(live.objects.values()));
-    let skip = if question.skip.contains(&Check::Secrets) {
-        Skip::Yes
-    } else {
-        Skip::No
-    };
-    said.all(needs::lacking(
-        &needs::secrets(&question.package.objects),
-        &secrets,
-        skip,
-    ));
+    said.all(lacking_secrets(question, &secrets));
     if !is_allowed {
         // The server would refuse to try anything.
         return Err(said.findings);
     }
     let drafts = draft::drafts(question.wanted, &live, &question.rules.choices, namespace);
-    if !question.skip.contains(&Check::Quota) {
-        said.all(crate::quota::exceeded(
-            &basis.quotas,
-            question.wanted,
-            &drafts,
-            &live,
-        ));
-    }
+    said.all(exceeded_quotas(question, &basis.quotas, &drafts, &live));
     live.trials = trials(api, question, &live, &drafts, namespace).await;
     if needs_revisions(question.wanted, &live) {
         match revisions(api, namespace, &live.discovery).await {
@@ -179,6 +157,39 @@ pub async fn read(
         drafts,
         warnings: said.findings,
     })
+}
+
+/// The client's Namespace among the other objects.
+fn place_namespace(live: &mut Live) {
+    if let (Some(object), Some(resource)) = (
+        &live.namespace,
+        live.discovery.find(&Gvk::new("v1", "Namespace")),
+    ) {
+        let mut object = object.clone();
+        name_kind(&mut object, resource);
+        live.objects.insert(ObjectId::of(&object), object);
+    }
+}
+
+fn exceeded_quotas(
+    question: &Question<'_>,
+    quotas: &[Value],
+    drafts: &[Draft],
+    live: &Live,
+) -> Vec<Finding> {
+    if question.skip.contains(&Check::Quota) {
+        return Vec::new();
+    }
+    crate::quota::exceeded(quotas, question.wanted, drafts, live)
+}
+
+fn lacking_secrets(question: &Question<'_>, found: &BTreeMap<String, Found>) -> Vec<Finding> {
+    let skip = if question.skip.contains(&Check::Secrets) {
+        Skip::Yes
+    } else {
+        Skip::No
+    };
+    needs::lacking(&needs::secrets(&question.package.objects), found, skip)
 }
 
 /// What was said until now.
@@ -213,6 +224,7 @@ struct Basis {
     rules: Value,
     autoscalers: Vec<Value>,
     quotas: Vec<Value>,
+    unread: Vec<Finding>,
 }
 
 impl Basis {
@@ -277,6 +289,12 @@ impl Basis {
         let list = |answer: Result<Value, ApiError>| {
             answer.map_or_else(|_| Vec::new(), |list| items(&list, "/items").to_vec())
         };
+        let unread = [("autoscalers", &scalers), ("quotas", &quotas)]
+            .into_iter()
+            .filter_map(|(what, answer)| Some((what, answer.as_ref().err()?)))
+            .filter(|(_, error)| !error.is_missing())
+            .map(|(what, error)| health::unchecked(what, error))
+            .collect();
         let scalers = list(scalers)
             .into_iter()
             .map(|mut scaler| {
@@ -295,6 +313,7 @@ impl Basis {
             rules: rules.unwrap_or_default(),
             autoscalers: scalers,
             quotas: list(quotas),
+            unread,
         })
     }
 }
@@ -405,7 +424,7 @@ fn defined(wanted: &Wanted) -> BTreeSet<(&str, &str)> {
 /// objects in none are read by name.
 #[derive(Default)]
 struct Lists {
-    lists: BTreeMap<(String, String), Resource>,
+    collections: BTreeMap<(String, String), Resource>,
     singles: BTreeMap<ObjectId, Resource>,
     names: BTreeSet<ObjectId>,
 }
@@ -435,7 +454,7 @@ impl Lists {
         self.names.insert(id.clone());
         match resource.scope {
             Scope::Namespaced => {
-                self.lists
+                self.collections
                     .entry((resource.collection(&id.namespace), id.namespace.clone()))
                     .or_insert_with(|| resource.clone());
             }
@@ -458,7 +477,7 @@ impl Lists {
             Detail::Metadata => Call::get(path).accept(metadata),
         };
         let lists = stream::iter(
-            self.lists
+            self.collections
                 .iter()
                 .filter(|((_, n), _)| exists || n != namespace),
         )
@@ -566,8 +585,8 @@ async fn lacking_access(
     let doubtful: Vec<Permission> = wanted
         .into_iter()
         .filter(|p| {
-            !(p.namespace == namespace && access::granted(rules, p))
-                && !is_granted_everywhere(rules, p)
+            !(is_granted_everywhere(rules, p)
+                || p.namespace == namespace && access::granted(rules, p))
         })
         .collect();
     let denied: BTreeSet<Permission> = stream::iter(doubtful)

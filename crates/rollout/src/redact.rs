@@ -253,7 +253,10 @@ mod tests {
             "containerStatuses": [{"state": ended, "lastState": ended}],
             "initContainerStatuses": [{"state": {"running": {}}, "lastState": ended}]}}));
         assert!(!pod.to_string().contains("canary"));
-        assert_eq!(pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 1);
+        assert_eq!(
+            pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"],
+            1
+        );
     }
 
     #[test]

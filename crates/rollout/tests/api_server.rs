@@ -4,7 +4,6 @@
 //! costs no request; what others did, and what the package changed, is seen.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::print_stdout, reason = "what was tried is worth knowing")]
 
 #[path = "api_server/mutations.rs"]
 mod mutations;

@@ -446,7 +446,9 @@ mod tests {
         assert!(is_done(&object(Some("v1.1.0")), "v1.1.0", None));
         assert!(!is_done(&object(Some("v1.0.0")), "v1.1.0", None));
         assert!(is_done(&object(None), "v1.1.0", None));
-        assert!(!is_done(&json!({"metadata": {}}), "v1.1.0", None));
+        let others = json!({"metadata": {"managedFields": [
+            {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {}}}]}});
+        assert!(!is_done(&others, "v1.1.0", None));
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}});
         assert!(is_done(&namespace, "v1.1.0", None));
         let differs = |field: &str| Draft {

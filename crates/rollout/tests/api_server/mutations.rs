@@ -92,7 +92,7 @@ pub fn mutations(document: &Value) -> Vec<(String, Value)> {
         };
         for other in others(old) {
             add(&format!("is {other}"), &|d| {
-                *d.pointer_mut(&at).unwrap() = other.clone()
+                *d.pointer_mut(&at).unwrap() = other.clone();
             });
         }
         add("is null", &|d| *d.pointer_mut(&at).unwrap() = Value::Null);
@@ -100,13 +100,13 @@ pub fn mutations(document: &Value) -> Vec<(String, Value)> {
         match old {
             Value::Object(map) => {
                 add("has one more", &|d| {
-                    d.pointer_mut(&at).unwrap()["extra"] = json!("a")
+                    d.pointer_mut(&at).unwrap()["extra"] = json!("a");
                 });
                 // What the server might take for a default, where it is none.
                 for (key, value) in [("protocol", "TCP"), ("apiVersion", "v1")] {
                     if !map.contains_key(key) {
                         add(&format!("has {key}"), &|d| {
-                            d.pointer_mut(&at).unwrap()[key] = json!(value)
+                            d.pointer_mut(&at).unwrap()[key] = json!(value);
                         });
                     }
                 }

@@ -302,6 +302,7 @@ fn replicas_survive_an_autoscaler_that_comes_with_a_package_without_them() {
 }
 
 /// What cannot be changed: the object, and the change.
+#[expect(clippy::too_many_lines, reason = "a table of kinds")]
 fn immutable(client: &str) -> Vec<(Value, Value)> {
     let labels = json!({"spec": {"selector": {"matchLabels": {"app": "b"}}, "template": {"metadata": {"labels": {"app": "b"}}}}});
     let selector = json!({"matchLabels": {"app": "web"}});

@@ -7,10 +7,8 @@ use rollout::needs::{Found, Skip, lacking, secrets};
 use serde_json::{Value, json};
 
 fn objects(objects: &[Value]) -> Vec<Object> {
-    let text: String = objects
-        .iter()
-        .map(|object| format!("---\n{object}\n"))
-        .collect();
+    let text: Vec<String> = objects.iter().map(Value::to_string).collect();
+    let text = text.join("\n---\n");
     yaml::parse_resources(&text, &Limits::default())
         .unwrap()
         .into_iter()

@@ -1,6 +1,7 @@
 //! Packages of whatever objects a test needs.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use model::digest::Digest;
 use model::image::ImageRef;
@@ -35,7 +36,7 @@ pub fn package(client: &str, objects: &[Value]) -> TrustedPackage {
     let mut text = String::new();
     let mut images: BTreeSet<ImageRef> = BTreeSet::new();
     for object in [namespace].iter().chain(objects) {
-        text += &format!("---\n{object}\n");
+        let _ = writeln!(text, "---\n{object}");
         let containers = ["/spec/containers", "/spec/template/spec/containers"]
             .iter()
             .filter_map(|pointer| object.pointer(pointer)?.as_array());
