@@ -166,9 +166,12 @@ impl Rolling<'_> {
             return Ok(Outcome::done(self.data(&plan, None)));
         }
         let state = self.capture(&live, screen)?;
-        screen.report(&self.heading(&plan));
-        screen.report(&telling::plan_lines(&plan));
-        if !self.flags.change.yes {
+        if self.flags.change.yes {
+            screen.report(&self.heading(&plan));
+            screen.report(&telling::plan_lines(&plan));
+        } else {
+            screen.subject(&self.heading(&plan));
+            screen.subject(&telling::plan_lines(&plan));
             screen
                 .ask("Proceed with deployment? (y/N)", Answer::Yes)
                 .map_err(|f| vec![f])?;

@@ -173,6 +173,14 @@ impl Screen {
         self.flush();
     }
 
+    /// Prints what a person is asked to confirm, quiet or not: nobody confirms
+    /// what is not shown.
+    pub fn subject(&mut self, lines: &[Line]) {
+        let verbosity = std::mem::replace(&mut self.verbosity, Verbosity::Normal);
+        self.report(lines);
+        self.verbosity = verbosity;
+    }
+
     /// Prints bytes that are the answer itself, as they are.
     pub fn answer(&mut self, bytes: &[u8]) {
         self.write(bytes);

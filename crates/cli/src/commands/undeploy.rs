@@ -88,8 +88,13 @@ impl Undeploying<'_> {
         if plan.is_done() {
             return Ok(self.nothing(&plan, screen));
         }
-        screen.report(&self.heading(&plan));
-        screen.report(&plan_lines(&plan, &self.namespace));
+        let mut lines = self.heading(&plan);
+        lines.extend(plan_lines(&plan, &self.namespace));
+        if self.args.change.yes || self.args.change.dry_run {
+            screen.report(&lines);
+        } else {
+            screen.subject(&lines);
+        }
         if self.args.change.dry_run {
             screen.report(&[line(Tag::Ok, "Dry run complete: nothing was changed")]);
             return Ok(Outcome::done(self.data(&plan, None)));

@@ -6,6 +6,7 @@ use model::finding::{Class, Finding};
 use model::text;
 
 use super::Screen;
+use crate::args::Format;
 
 /// The longest answer that is looked at, in bytes.
 const ANSWER_MAX: u64 = 256;
@@ -36,6 +37,14 @@ impl Screen {
     /// but the wanted answer is a no, which is a finding: so is the end of the
     /// input, and an input that is no terminal is not even asked.
     pub fn ask(&mut self, question: &str, wanted: Wanted<'_>) -> Result<(), Finding> {
+        if self.format == Format::Json {
+            return Err(Finding::error(
+                "not-confirmed",
+                Class::Usage,
+                "Nobody to ask: JSON shows what is done after it is done; nothing was changed",
+            )
+            .help("Confirm with --yes, after a look with --dry-run"));
+        }
         let stdin = io::stdin();
         if !stdin.is_terminal() {
             return Err(Finding::error(

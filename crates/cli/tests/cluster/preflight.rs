@@ -379,6 +379,29 @@ fn d4_y_or_yes_on_a_terminal_confirm_and_nothing_else() {
 }
 
 #[test]
+fn d4_nobody_confirms_what_is_not_shown() {
+    let mut stage = small("d4-shown");
+    let proxy = recording(&mut stage);
+    let package = format!("{}@v1.0.0", stage.client);
+    let quiet = stage.command(["--quiet", "deploy", "--package", &package]);
+    Terminal::of(&quiet)
+        .types("n\n")
+        .ends()
+        .exits(2)
+        .says("Context: test")
+        .says(&format!("Namespace: {}", stage.namespace))
+        .says("create configmap/settings")
+        .never_says("Verifying");
+    let json = stage.command(["--format", "json", "deploy", "--package", &package]);
+    Terminal::of(&json)
+        .ends()
+        .exits(2)
+        .says("\"not-confirmed\"")
+        .never_says("(y/N)");
+    nothing_written(&proxy);
+}
+
+#[test]
 fn d4_without_a_terminal_it_says_how_to_confirm_and_can_be_bound_to_a_package() {
     let mut stage = small("d4-no-tty");
     let proxy = recording(&mut stage);
