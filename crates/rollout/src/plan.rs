@@ -615,11 +615,15 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
     found
 }
 
+/// Whether objects of this kind stay when no package has them any more.
+pub(crate) fn is_kept(id: &ObjectId, rules: &Rules) -> bool {
+    STAYING.contains(&id.kind.as_str()) && !rules.prune_kinds.contains(&id.kind)
+}
+
 /// Why an object stays that no package has any more, by itself.
 fn kept(id: &ObjectId, object: &Value, rules: &Rules) -> Option<String> {
     if annotation(object, asks::PRUNE) == Some("keep") {
         return Some(format!("annotation {} says so", asks::PRUNE));
     }
-    let stays = STAYING.contains(&id.kind.as_str()) && !rules.prune_kinds.contains(&id.kind);
-    stays.then(|| format!("a {} is removed only when settings say so", id.kind))
+    is_kept(id, rules).then(|| format!("a {} is removed only when settings say so", id.kind))
 }

@@ -117,6 +117,9 @@ pub async fn read(
             return Err(said.findings);
         }
     }
+    let removing = removing(question, &live);
+    let may_remove = denied(api, removing, namespace, &basis.rules).await;
+    said.all(may_remove);
     place_namespace(&mut live);
     live.scaled = live::scaled(
         basis
@@ -581,7 +584,17 @@ async fn lacking_access(
     namespace: &str,
     rules: &Value,
 ) -> Vec<Finding> {
-    let wanted = permissions(question.wanted, live, namespace);
+    let wanted = permissions(question, live, namespace);
+    denied(api, wanted, namespace, rules).await
+}
+
+/// Which of these this user is not allowed.
+async fn denied(
+    api: &Api,
+    wanted: BTreeSet<Permission>,
+    namespace: &str,
+    rules: &Value,
+) -> Vec<Finding> {
     let doubtful: Vec<Permission> = wanted
         .into_iter()
         .filter(|p| {
@@ -618,8 +631,30 @@ fn is_granted_everywhere(rules: &Value, permission: &Permission) -> bool {
     }) && permission.namespace.is_empty()
 }
 
+/// What it takes to remove what the package no longer has.
+fn removing(question: &Question<'_>, live: &Live) -> BTreeSet<Permission> {
+    live.records
+        .iter()
+        .flat_map(|r| &r.document.inventory)
+        .filter_map(|item| {
+            let id = item.id();
+            let object = live.objects.get(&id)?;
+            let goes =
+                live.is_leaving(object, question.wanted) && !plan::is_kept(&id, question.rules);
+            let resource = live.discovery.any(&id).filter(|_| goes)?;
+            Some(Permission {
+                verb: "delete",
+                resource: resource.plural.clone(),
+                group: id.group,
+                namespace: id.namespace,
+                name: String::new(),
+            })
+        })
+        .collect()
+}
+
 /// All that a run has to be allowed.
-fn permissions(wanted: &Wanted, live: &Live, namespace: &str) -> BTreeSet<Permission> {
+fn permissions(question: &Question<'_>, live: &Live, namespace: &str) -> BTreeSet<Permission> {
     let mut all = BTreeSet::new();
     let mut add =
         |verbs: &[&'static str], group: &str, resource: &str, namespace: &str, name: &str| {
@@ -633,7 +668,7 @@ fn permissions(wanted: &Wanted, live: &Live, namespace: &str) -> BTreeSet<Permis
                 });
             }
         };
-    for desired in &wanted.objects {
+    for desired in &question.wanted.objects {
         let Some(resource) = live.discovery.find(&desired.gvk) else {
             continue;
         };
@@ -649,8 +684,11 @@ fn permissions(wanted: &Wanted, live: &Live, namespace: &str) -> BTreeSet<Permis
             Scope::Namespaced => desired.id.namespace.as_str(),
             Scope::Cluster => "",
         };
+        // What it makes, a run that fails removes.
+        let stays = desired.id.is_crd() || plan::is_kept(&desired.id, question.rules);
+        let verbs = ["get", "list", "create", "patch", "delete"];
         add(
-            &["get", "list", "create", "patch"],
+            if stays { &verbs[..4] } else { &verbs },
             &desired.id.group,
             &resource.plural,
             scope,

@@ -50,8 +50,8 @@ fn d5_who_may_nothing_is_told_all_that_lacks() {
     let ran = stage.deploy("v1.0.0", &[]).exits(9);
     for what in [
         format!("list, patch, update configmaps in namespace {namespace}"),
-        format!("create, get, list, patch deployments.apps in namespace {namespace}"),
-        format!("create, get, list, patch services in namespace {namespace}"),
+        format!("create, delete, get, list, patch deployments.apps in namespace {namespace}"),
+        format!("create, delete, get, list, patch services in namespace {namespace}"),
         format!("create, get, update leases.coordination.k8s.io in namespace {namespace}"),
         format!("list pods in namespace {namespace}"),
     ] {
