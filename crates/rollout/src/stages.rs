@@ -320,7 +320,14 @@ impl Stages<'_> {
 
     /// Waits until everything is ready, and proves that it serves.
     async fn stabilize(&self, deadline: Instant, tell: &mut Tell<'_>) -> Result<(), Stop> {
-        let targets: Vec<&Desired> = self.wanted.objects.iter().collect();
+        // A Namespace that this user may not change it may often not look at.
+        let targets: Vec<&Desired> = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.act != Act::Skip)
+            .map(|step| &self.wanted.objects[step.wanted])
+            .collect();
         let waiter = self.waiter(deadline);
         let ended = waiter
             .until_ready(&targets, self.stop, &mut |id, watched| {
