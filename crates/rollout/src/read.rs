@@ -633,7 +633,8 @@ fn is_granted_everywhere(rules: &Value, permission: &Permission) -> bool {
 
 /// What it takes to remove what the package no longer has.
 fn removing(question: &Question<'_>, live: &Live) -> BTreeSet<Permission> {
-    live.records
+    let mut needed: BTreeSet<Permission> = live
+        .records
         .iter()
         .flat_map(|r| &r.document.inventory)
         .filter_map(|item| {
@@ -650,7 +651,18 @@ fn removing(question: &Question<'_>, live: &Live) -> BTreeSet<Permission> {
                 name: String::new(),
             })
         })
-        .collect()
+        .collect();
+    if !needed.is_empty() {
+        // Revisions tell what may still be gone back to.
+        needed.insert(Permission {
+            verb: "list",
+            group: "apps".to_owned(),
+            resource: "controllerrevisions".to_owned(),
+            namespace: question.package.manifest.namespace.to_string(),
+            name: String::new(),
+        });
+    }
+    needed
 }
 
 /// All that a run has to be allowed.

@@ -78,9 +78,9 @@ fn a_user_of_one_namespace_is_told_at_once_all_that_lacks() {
     stage
         .deploy("v1.0.0", &[])
         .exits(9)
-        .says("Not allowed to create, get, list, patch priorityclasses.scheduling.k8s.io")
+        .says("Not allowed to create, delete, get, list, patch priorityclasses.scheduling.k8s.io")
         .says(&format!(
-            "Not allowed to create, patch resourcequotas in namespace {namespace}"
+            "Not allowed to create, delete, patch resourcequotas in namespace {namespace}"
         ))
         .never_says("configmaps in namespace");
     nothing_written(&proxy);
@@ -96,5 +96,99 @@ fn a_user_of_one_namespace_cannot_have_another_made() {
     let proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
     stage.kubectl(&["delete", "namespace", &namespace]).exits(0);
     stage.deploy("v1.0.0", &[]).exits(9);
+    nothing_written(&proxy);
+}
+
+/// The token of a user with these rules in the stage's namespace, as a role
+/// has them, and nothing else.
+fn with_rules(stage: &Stage, rules: &str) -> String {
+    let namespace = &stage.namespace;
+    stage
+        .kubectl_apply(
+            &format!(
+                "apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: least}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: least}}
+rules:
+{rules}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: least}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: least}}
+subjects: [{{kind: ServiceAccount, name: least, namespace: {namespace}}}]
+"
+            ),
+            &[],
+        )
+        .exits(0);
+    let token = stage.kubectl(&["create", "token", "least"]).exits(0);
+    token.stdout.trim().to_owned()
+}
+
+/// What every client takes.
+const LEAST: &str = "- {apiGroups: [\"\"], resources: [configmaps], verbs: [get, list, create, patch, update, delete]}
+- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
+- {apiGroups: [\"\"], resources: [pods], verbs: [list]}
+- {apiGroups: [apps], resources: [replicasets, controllerrevisions], verbs: [list]}
+";
+
+#[test]
+fn no_more_is_needed_than_what_a_run_asks_for() {
+    let mut stage = Stage::new("least");
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    let deployments = "- {apiGroups: [apps], resources: [deployments], verbs: [get, list, create, patch, delete]}";
+    let token = with_rules(&stage, &format!("{LEAST}{deployments}"));
+    for version in ["v1.0.0", "v1.1.0"] {
+        stage
+            .sources(&[
+                ("web.yaml", &web(&stage.image(version, Mode::Ok), 1)),
+                ("settings.yaml", &settings(version)),
+            ])
+            .package(version);
+    }
+    stage
+        .sources(&[("settings.yaml", &settings("v1.2.0"))])
+        .package("v1.2.0");
+    let _proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
+    for version in ["v1.0.0", "v1.1.0"] {
+        stage.deploy(version, &[]).exits(0);
+        assert_eq!(stage.answers("app=web"), [version]);
+    }
+    stage
+        .deploy("v1.2.0", &[])
+        .exits(0)
+        .says("deployment.apps/web deleted");
+    assert!(stage.get("deployment/web").is_null());
+}
+
+#[test]
+fn d5_who_may_not_remove_what_has_to_go_is_told_before() {
+    let mut stage = Stage::new("least-prune");
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    let services =
+        "- {apiGroups: [\"\"], resources: [services], verbs: [get, list, create, patch]}";
+    let token = with_rules(&stage, &format!("{LEAST}{services}"));
+    stage
+        .sources(&[
+            ("service.yaml", SERVICE),
+            ("settings.yaml", &settings("one")),
+        ])
+        .package("v1.0.0");
+    stage
+        .sources(&[("settings.yaml", &settings("two"))])
+        .package("v1.1.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
+    let lacks = format!("Not allowed to delete services in namespace {namespace}");
+    for version in ["v1.0.0", "v1.1.0"] {
+        stage.deploy(version, &[]).exits(9).says(&lacks);
+    }
     nothing_written(&proxy);
 }
