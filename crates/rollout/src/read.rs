@@ -117,9 +117,7 @@ pub async fn read(
             return Err(said.findings);
         }
     }
-    let removing = removing(question, &live);
-    let may_remove = denied(api, removing, namespace, &basis.rules).await;
-    said.all(may_remove);
+    said.all(denied(api, removing(question, &live), namespace, &basis.rules).await);
     place_namespace(&mut live);
     live.scaled = live::scaled(
         basis
