@@ -38,7 +38,7 @@ use crate::root::Hosting;
 use crate::runtime::Session;
 use crate::screen::{Line, Screen, Tag, Wanted as Answer, line};
 use crate::settings::Settings;
-use crate::signals;
+use crate::signals::{self, Interrupts};
 use crate::state_file;
 use crate::telling::{self, Teller};
 use crate::tracked::{self, Became, Strictness};
@@ -116,23 +116,7 @@ impl Rolling<'_> {
             skip: &skip,
             expected_cluster: settings.context(context).and_then(|c| c.cluster.as_deref()),
         };
-        let (reading, images) = std::thread::scope(|scope| {
-            let images = scope.spawn(|| {
-                if self.flags.skip_check.contains(&cluster::Check::Images) {
-                    return Vec::new();
-                }
-                images_there::check(
-                    &self.package.images,
-                    settings,
-                    self.environment,
-                    IMAGES_LIMIT,
-                )
-            });
-            let reading = self
-                .session
-                .wait(read::read(&self.session.connection, &question));
-            (reading, images.join().unwrap_or_default())
-        });
+        let (reading, images) = self.look(&question, settings);
         let Reading {
             live,
             drafts,
@@ -192,32 +176,67 @@ impl Rolling<'_> {
                 orders: &orders,
                 stop: &stop,
             };
-            let teller = Mutex::new(Teller::new(screen));
-            let told = || teller.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut tell = |event: Event<'_>| {
-                if matches!(event, Event::Writing) {
-                    interrupts.wrote();
-                }
-                told().tell(&event);
-            };
-            self.session.wait(async {
-                let heard = async {
-                    while !interrupts.asked() {
-                        tokio::time::sleep(HEARD_LOOK).await;
-                    }
-                };
-                let mut running = std::pin::pin!(run.run(&mut tell));
-                tokio::select! {
-                    result = &mut running => return result,
-                    () = heard => told().stopping(),
-                }
-                running.await
-            })
+            self.carry_out(&run, &interrupts, screen)
         };
         if let Err(RunError::Stopped) = result {
             return Ok(self.stopped(interrupts.exit().unwrap_or(Exit::Interrupted), &plan));
         }
         Ok(self.conclude(result, &plan, &state, screen))
+    }
+
+    /// Reads the cluster, and asks registries for the images meanwhile.
+    fn look(
+        &self,
+        question: &Question<'_>,
+        settings: &Settings,
+    ) -> (Result<Reading, Vec<Finding>>, Vec<Finding>) {
+        std::thread::scope(|scope| {
+            let images = scope.spawn(|| {
+                if self.flags.skip_check.contains(&cluster::Check::Images) {
+                    return Vec::new();
+                }
+                images_there::check(
+                    &self.package.images,
+                    settings,
+                    self.environment,
+                    IMAGES_LIMIT,
+                )
+            });
+            let reading = self
+                .session
+                .wait(read::read(&self.session.connection, question));
+            (reading, images.join().unwrap_or_default())
+        })
+    }
+
+    /// Runs it, telling what happens and that a signal was heard.
+    fn carry_out(
+        &self,
+        run: &Run<'_>,
+        interrupts: &Interrupts,
+        screen: &mut Screen,
+    ) -> Result<Release, RunError> {
+        let teller = Mutex::new(Teller::new(screen));
+        let told = || teller.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tell = |event: Event<'_>| {
+            if matches!(event, Event::Writing) {
+                interrupts.wrote();
+            }
+            told().tell(&event);
+        };
+        self.session.wait(async {
+            let heard = async {
+                while !interrupts.asked() {
+                    tokio::time::sleep(HEARD_LOOK).await;
+                }
+            };
+            let mut running = std::pin::pin!(run.run(&mut tell));
+            tokio::select! {
+                result = &mut running => return result,
+                () = heard => told().stopping(),
+            }
+            running.await
+        })
     }
 
     fn rules(&self, settings: &Settings) -> plan::Rules {
@@ -376,23 +395,23 @@ impl Rolling<'_> {
     fn heading(&self, plan: &Plan) -> Vec<Line> {
         let manifest = &self.package.manifest;
         let connection = &self.session.connection;
-        let plain = |text: String| Line::Plain(text);
+        let row = |text: String| Line::Plain(text);
         let active = plan.active.as_ref().map_or_else(
             || "none".to_owned(),
             |a| format!("{} {}", a.version, a.digest),
         );
         let mut lines = vec![
-            plain(RULE.to_owned()),
-            plain(format!(
+            row(RULE.to_owned()),
+            row(format!(
                 "Deploying: {} {}",
                 manifest.client, manifest.version
             )),
-            plain(format!("Namespace: {}", manifest.namespace)),
-            plain(format!("Context: {}", connection.context)),
-            plain(format!("Server: {}", connection.server)),
-            plain(format!("Digest: {}", self.package.digest())),
-            plain(format!("Active: {active}")),
-            plain(RULE.to_owned()),
+            row(format!("Namespace: {}", manifest.namespace)),
+            row(format!("Context: {}", connection.context)),
+            row(format!("Server: {}", connection.server)),
+            row(format!("Digest: {}", self.package.digest())),
+            row(format!("Active: {active}")),
+            row(RULE.to_owned()),
         ];
         if plan.direction == Direction::Down {
             lines.push(line(

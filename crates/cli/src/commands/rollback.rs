@@ -90,7 +90,10 @@ enum Target {
 /// The newest active record, where an earlier one still counts as active too:
 /// its run was cut off when all but that was done.
 fn cut_off_late(headings: &[Heading]) -> Option<u64> {
-    let mut active = headings.iter().rev().filter(|h| h.outcome == Recorded::Active);
+    let mut active = headings
+        .iter()
+        .rev()
+        .filter(|h| h.outcome == Recorded::Active);
     let newest = active.next()?;
     active.next().map(|_| newest.number)
 }
@@ -113,64 +116,68 @@ fn target(
     unfinished: Option<u64>,
 ) -> Result<Target, Finding> {
     let active = headings.iter().rfind(|h| h.outcome == Recorded::Active);
+    if let Some(version) = to {
+        return named(headings, active, &version.to_string());
+    }
+    if let Some(number) = unfinished {
+        return Ok(Target::Record(number));
+    }
     // A version that was gone back from is good again only once it has been
     // brought back for good.
     let good = |h: &&Heading| {
         let newest = headings.iter().rfind(|other| other.version == h.version);
         h.outcome.was_good() && newest.is_none_or(|newest| newest.outcome != Recorded::RolledBack)
     };
-    match to {
-        Some(version) => {
-            let version = version.to_string();
-            // A run that was cut off, or that failed, may have left anything.
-            let settled = cut_off_late(headings).is_none()
-                && headings
-                    .last()
-                    .is_some_and(|h| !h.outcome.is_open() && h.outcome != Recorded::Failed);
-            if settled && active.is_some_and(|a| a.version == version) {
-                return Ok(Target::Active(version));
-            }
-            headings
-                .iter()
-                .rfind(|h| h.version == version && (h.outcome.was_good() || h.outcome == Recorded::RolledBack))
-                .map(|h| Target::Record(h.number))
-                .ok_or_else(|| {
-                    Finding::error(
-                        "never-deployed",
-                        Class::Policy,
-                        format!("{version} was never deployed here, as far as the release records go"),
-                    )
-                    .help("See what was with: consign history; bring in another version with: consign deploy")
-                })
-        }
-        None => {
-            if let Some(number) = unfinished {
-                return Ok(Target::Record(number));
-            }
-            // A run that was cut off is gone back from to what served before.
-            let cut = headings
-                .last()
-                .is_some_and(|h| h.outcome.is_open() || h.outcome == Recorded::Failed);
-            let current = if cut {
-                None
-            } else {
-                active.map(|a| a.version.as_str())
-            };
-            headings
-                .iter()
-                .rev()
-                .find(|h| good(h) && Some(h.version.as_str()) != current)
-                .map(|h| Target::Record(h.number))
-                .ok_or_else(|| {
-                    Finding::error(
-                        "nothing-to-roll-back-to",
-                        Class::Cluster,
-                        "There is no earlier good version to go back to",
-                    )
-                    .help("See what was with: consign history")
-                })
-        }
+    // A run that was cut off is gone back from to what served before.
+    let cut = headings
+        .last()
+        .is_some_and(|h| h.outcome.is_open() || h.outcome == Recorded::Failed);
+    let current = if cut {
+        None
+    } else {
+        active.map(|a| a.version.as_str())
+    };
+    headings
+        .iter()
+        .rev()
+        .find(|h| good(h) && Some(h.version.as_str()) != current)
+        .map(|h| Target::Record(h.number))
+        .ok_or_else(|| {
+            Finding::error(
+                "nothing-to-roll-back-to",
+                Class::Cluster,
+                "There is no earlier good version to go back to",
+            )
+            .help("See what was with: consign history")
+        })
+}
+
+/// The version that was asked for.
+fn named(headings: &[Heading], active: Option<&Heading>, version: &str) -> Result<Target, Finding> {
+    // A run that was cut off, or that failed, may have left anything.
+    let settled = cut_off_late(headings).is_none()
+        && headings
+            .last()
+            .is_some_and(|h| !h.outcome.is_open() && h.outcome != Recorded::Failed);
+    if settled && active.is_some_and(|a| a.version == version) {
+        return Ok(Target::Active(version.to_owned()));
     }
+    headings
+        .iter()
+        .rfind(|h| {
+            h.version == version && (h.outcome.was_good() || h.outcome == Recorded::RolledBack)
+        })
+        .map(|h| Target::Record(h.number))
+        .ok_or_else(|| {
+            Finding::error(
+                "never-deployed",
+                Class::Policy,
+                format!("{version} was never deployed here, as far as the release records go"),
+            )
+            .help(
+                "See what was with: consign history; bring in another version with: consign deploy",
+            )
+        })
 }
 
 fn package(
@@ -256,7 +263,10 @@ mod tests {
             ("v1.1.0", RolledBack),
             ("v1.0.0", Active),
         ]);
-        assert_eq!(target(&last, None).unwrap_err().code, "nothing-to-roll-back-to");
+        assert_eq!(
+            target(&last, None, None).unwrap_err().code,
+            "nothing-to-roll-back-to"
+        );
     }
 
     #[test]
@@ -292,7 +302,11 @@ mod tests {
     #[test]
     fn b6_a_rollback_that_was_cut_off_late_is_done_again() {
         use Recorded::{Active, Superseded};
-        let list = headings(&[("v1.0.0", Superseded), ("v1.1.0", Active), ("v1.0.0", Active)]);
+        let list = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Active),
+            ("v1.0.0", Active),
+        ]);
         assert_eq!(cut_off_late(&list), Some(3));
         assert_eq!(target(&list, None, Some(3)).unwrap(), Target::Record(3));
         // A deploy that was cut off there is gone back from.
@@ -300,7 +314,14 @@ mod tests {
         let to = "v1.0.0".parse().unwrap();
         assert_eq!(target(&list, Some(&to), None).unwrap(), Target::Record(3));
         assert_eq!(cut_off_late(&list[..2]), None);
-        let early = headings(&[("v1.0.0", Superseded), ("v1.1.0", Active), ("v1.0.0", Recorded::Running)]);
-        assert_eq!((cut_off(&early), cut_off(&list), cut_off(&list[..2])), (Some(3), Some(3), None));
+        let early = headings(&[
+            ("v1.0.0", Superseded),
+            ("v1.1.0", Active),
+            ("v1.0.0", Recorded::Running),
+        ]);
+        assert_eq!(
+            (cut_off(&early), cut_off(&list), cut_off(&list[..2])),
+            (Some(3), Some(3), None)
+        );
     }
 }

@@ -94,7 +94,7 @@ impl Stage {
     }
 
     /// Sources with the usual web Deployment of two pods, its Service and a
-    /// ConfigMap whose text is the version.
+    /// `ConfigMap` whose text is the version.
     pub fn web(&self, version: &str, mode: Mode) -> &Self {
         self.sources(&[
             ("web.yaml", &web(&self.image(version, mode), 2)),
@@ -357,7 +357,7 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 ";
 
-/// A ConfigMap that says this.
+/// A `ConfigMap` that says this.
 pub fn settings(text: &str) -> String {
     format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  text: {text:?}\n"

@@ -1,6 +1,7 @@
 //! Faults of all kinds at random, on a larger client: a few rounds with every
 //! run of the tests, a thousand in a bench.
 
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::trouble::{broken, later};
 /// Rounds, unless `CONSIGN_FAULT_ROUNDS` says otherwise.
 const ROUNDS: u64 = 12;
 
-/// More ConfigMaps, Services and Deployments without pods, of each so many.
+/// More objects, of three kinds, of each so many.
 const MORE: usize = 8;
 
 /// Steele, Lea and Flood's `SplitMix64`.
@@ -56,7 +57,8 @@ fn larger(name: &str) -> Scene {
             ),
         ] {
             let name = format!("more-{n}");
-            text += &format!(
+            let _ = write!(
+                text,
                 "---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{spec}"
             );
             if kind != "Role" {

@@ -27,7 +27,7 @@ fn points((writes, others): (u64, u64)) -> Vec<(Point, Fault)> {
 /// What a run with a fault said is true: it ended as if there was none, or was
 /// killed.
 #[track_caller]
-fn told_the_truth(scene: &Scene, ran: Ran, fault: Fault, context: &str, version: &str) {
+fn told_the_truth(scene: &Scene, ran: &Ran, fault: Fault, context: &str, version: &str) {
     if fault == Fault::Kill && ran.code == 128 + 9 {
         return;
     }
@@ -84,7 +84,7 @@ fn sweep(scene: &Scene, from: &str, to: &str, arguments: &[String]) {
         }
         let context = format!("{fault:?} at {point:?} of {count:?}");
         let ran = scene.with_fault(arguments, fault, point);
-        told_the_truth(scene, ran, fault, &context, to);
+        told_the_truth(scene, &ran, fault, &context, to);
         let (arguments, version) = next(scene, number);
         goes_on(scene, &arguments, version, &context);
     }
@@ -101,7 +101,7 @@ fn d9_d12_a_first_deploy_survives_a_fault_at_any_request() {
         let scene = Scene::new(name, 0);
         let context = format!("{fault:?} at {point:?} of {count:?}");
         let ran = scene.with_fault(&scene.deploy(V1), fault, point);
-        told_the_truth(&scene, ran, fault, &context, V1);
+        told_the_truth(&scene, &ran, fault, &context, V1);
         let version = [V1, V2][number % 2];
         goes_on(&scene, &scene.deploy(version), version, &context);
     }
