@@ -12,7 +12,7 @@ use super::scene::{LeaseIs, Scene, V1, V2};
 use super::trouble::{broken, later};
 
 /// Rounds, unless `CONSIGN_FAULT_ROUNDS` says otherwise.
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 6;
 
 /// More objects, of three kinds, of each so many.
 const MORE: usize = 8;

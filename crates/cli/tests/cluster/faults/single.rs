@@ -1,6 +1,11 @@
 //! One fault at a time, at every write and at some of the other requests.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use testkit::api_proxy::{ApiFault, Seen, Victim};
 use testkit::consign::Ran;
+
+use crate::gate;
 
 use super::scene::{Fault, LeaseIs, Point, Scene, V1, V2};
 
@@ -122,9 +127,45 @@ fn d12_pods_serve_after_a_death_at_any_write_of_an_upgrade() {
     for at in 0..writes {
         scene.well(&scene.deploy(V1)).exits(0);
         let context = format!("death at write {at} of {writes}");
-        scene.with_fault(&scene.deploy(V2), Fault::Kill, Point::Write(at));
+        let ran = scene.with_fault(&scene.deploy(V2), Fault::Kill, Point::Write(at));
+        assert!(scene.proxy.writes().len() as u64 > at, "{context}: not met");
+        told_the_truth(&scene, &ran, Fault::Kill, &context, V2);
         let number = usize::try_from(at).expect("it is small");
         let (arguments, version) = next(&scene, number);
+        goes_on(&scene, &arguments, version, &context);
+    }
+}
+
+#[test]
+fn d12_a_death_while_the_version_before_is_put_back_leaves_nothing_wedged() {
+    let scene = Scene::new("d12-back", 0);
+    scene.well(&scene.deploy(V1)).exits(0);
+    let refused = |seen: &Seen| gate::object("/deployments/web")(seen);
+    let no = || ApiFault::status(422, "Invalid", "no");
+    scene.proxy.forget();
+    scene
+        .proxy
+        .inject(move |seen, _| if refused(seen) { no() } else { ApiFault::None });
+    scene.stage.run(scene.deploy(V2)).exits(10);
+    let writes = scene.proxy.writes();
+    let failed = writes.iter().position(refused).expect("it is tried");
+    for at in failed + 1..writes.len() {
+        scene.well(&scene.deploy(V1)).exits(0);
+        let victim = Victim::default();
+        let (to_kill, written) = (victim.clone(), AtomicUsize::new(0));
+        let ran = scene.with_faults(&scene.deploy(V2), &victim, move |seen, _| {
+            let kills = seen.is_write() && written.fetch_add(1, Ordering::SeqCst) == at;
+            if refused(seen) {
+                no()
+            } else if kills {
+                ApiFault::KillAfter(to_kill.clone())
+            } else {
+                ApiFault::None
+            }
+        });
+        assert!([10, 128 + 9].contains(&ran.code), "{}", ran.stderr);
+        let context = format!("death at write {at} of {}", writes.len());
+        let (arguments, version) = next(&scene, at);
         goes_on(&scene, &arguments, version, &context);
     }
 }
