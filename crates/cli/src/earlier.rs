@@ -36,13 +36,24 @@ pub fn package(
         None => match record.bundle() {
             None => return Ok(None),
             Some(bytes) => bundle::unpack(&name.to_string(), &bytes).map_err(|e| {
-                vec![damaged(&name, &format!("the copy in release record {} is damaged: {e}", record.number))]
+                vec![damaged(
+                    &name,
+                    &format!(
+                        "the copy in release record {} is damaged: {e}",
+                        record.number
+                    ),
+                )]
             })?,
         },
     };
-    let report = package_place::verify_tree(&tree, hosting, how, environment).map_err(|f| vec![f])?;
+    let report =
+        package_place::verify_tree(&tree, hosting, how, environment).map_err(|f| vec![f])?;
     let Some(package) = report.package else {
-        return Err(report.findings.into_iter().filter(Finding::is_error).collect());
+        return Err(report
+            .findings
+            .into_iter()
+            .filter(Finding::is_error)
+            .collect());
     };
     if package.digest().to_string() != document.digest {
         return Err(vec![damaged(

@@ -191,6 +191,8 @@ pub struct Teller<'a> {
     watch: Option<Watch>,
     /// Objects whose readiness is worth a line: those that run something.
     met: Vec<String>,
+    /// How they are, once all serve.
+    states: Vec<String>,
     /// It failed, and the version before is put back: that is not stopped.
     goes_back: bool,
 }
@@ -202,8 +204,14 @@ impl<'a> Teller<'a> {
             screen,
             watch: None,
             met: Vec::new(),
+            states: Vec::new(),
             goes_back: false,
         }
+    }
+
+    /// How everything that runs something was when it was proved to serve.
+    pub fn states(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.states)
     }
 
     /// Tells of an event.
@@ -255,6 +263,7 @@ impl<'a> Teller<'a> {
                     self.report(&[line(Tag::Warn, format!("{id}: {}", told.line))]);
                 } else if is_workload(&id.group, &id.kind) {
                     self.met.push(format!("{} condition met", id.label()));
+                    self.states.push(format!("{}: {}", id.label(), told.line));
                 }
             }
             Event::Serving(_) => {
@@ -269,6 +278,7 @@ impl<'a> Teller<'a> {
             Event::Failed(findings) => {
                 self.watch = None;
                 self.met.clear();
+                self.states.clear();
                 let lines: Vec<Line> = findings.iter().flat_map(finding_lines).collect();
                 self.screen.say(&lines);
             }

@@ -2,11 +2,13 @@
 //! and time, sent again where that is safe.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -264,6 +266,7 @@ pub struct Api {
     client: kube::Client,
     slots: Arc<Semaphore>,
     sent: Arc<AtomicU64>,
+    ahead: Arc<AtomicI64>,
     fence: Option<Arc<Fence>>,
     known: Arc<Known>,
 }
@@ -281,6 +284,7 @@ impl Api {
             client,
             slots: Arc::new(Semaphore::new(CONNECTIONS)),
             sent: Arc::new(AtomicU64::new(0)),
+            ahead: Arc::new(AtomicI64::new(0)),
             fence: None,
             known: Arc::default(),
         }
@@ -298,6 +302,12 @@ impl Api {
     /// The secret values that came by, which are told nowhere.
     pub fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// By how many seconds this machine's clock is ahead of the server's, as
+    /// its last answer said; behind is negative.
+    pub fn clock_ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
     }
 
     /// How many requests were sent.
@@ -406,6 +416,9 @@ impl Api {
             .await
             .map_err(|e| plain(ApiError::Unreachable(chain(&e))))?;
         let status = response.status();
+        if let Some(ahead) = ahead_of(response.headers().get(header::DATE)) {
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
         let asked = retry_after(response.headers().get(header::RETRY_AFTER));
         let body = Limited::new(response.into_body(), ANSWER_MAX)
             .collect()
@@ -444,6 +457,15 @@ impl Api {
 fn text_answer(body: &[u8]) -> Option<Value> {
     Some(Value::String(String::from_utf8_lossy(body).into_owned()))
         .filter(|text| text.as_str().is_some_and(|text| !text.starts_with('{')))
+}
+
+/// How far this clock is ahead of the one in an answer's `Date`.
+fn ahead_of(date: Option<&HeaderValue>) -> Option<i64> {
+    let date = DateTimeParser::new()
+        .parse_zoned(date?.to_str().ok()?)
+        .ok()?;
+    let theirs = date.timestamp().as_second();
+    Some(Timestamp::now().as_second().saturating_sub(theirs))
 }
 
 fn retry_after(value: Option<&HeaderValue>) -> Option<Duration> {

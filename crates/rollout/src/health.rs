@@ -167,6 +167,27 @@ fn nodes(nodes: &[Value]) -> Option<Finding> {
     })
 }
 
+/// Seconds by which clocks may differ: an answer takes a moment, and its time
+/// has no fractions.
+const CLOCK_MAX: i64 = 30;
+
+/// What is said of a clock that differs from the server's: times in records
+/// and the age of Leases mislead then.
+pub fn clock(ahead: i64) -> Option<Finding> {
+    (ahead.abs() > CLOCK_MAX).then(|| {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        Finding::warning(
+            "clock-skew",
+            Class::Cluster,
+            format!(
+                "This machine's clock is {} s {way} the cluster's",
+                ahead.abs()
+            ),
+        )
+        .help("Set it right: times in the history and the age of Leases mislead otherwise")
+    })
+}
+
 /// `PodDisruptionBudgets` that allow no disruption now: a rollout does not ask
 /// them, but whoever drains a node meanwhile waits.
 pub fn in_the_way<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Vec<Finding> {

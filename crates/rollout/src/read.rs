@@ -67,6 +67,7 @@ pub async fn read(
     let headings = said.take(headings);
     said.all(basis.judge(question, &connection.context));
     said.all(basis.unread.clone());
+    said.all(health::clock(api.clock_ahead()).into_iter().collect());
     let records = said
         .take(
             records::relevant(

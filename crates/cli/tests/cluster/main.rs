@@ -9,6 +9,7 @@ mod terminal;
 
 mod recorded;
 
+mod clock;
 mod readme;
 mod story;
 
@@ -30,10 +31,12 @@ mod one_namespace;
 mod scaled;
 
 mod clients_file;
-mod rollback;
+mod confirmed;
+mod counted;
 mod failing;
 mod kinds;
 mod pruning;
+mod rollback;
 mod secrecy;
 mod waiting;
 
