@@ -2,9 +2,9 @@
 
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::api_proxy::{ApiFault, Seen, Victim};
@@ -16,6 +16,13 @@ use crate::stage::{SERVICE, Stage, settings, web};
 
 const V1: &str = "v1.0.0";
 const V2: &str = "v1.1.0";
+
+/// How many seconds a Lease holds where something has to happen meanwhile, on
+/// a machine that is busy.
+const SLOW: u32 = 10;
+
+/// How long one of two runs waits for the other.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A client with two versions whose Leases hold for so many seconds. There are
 /// no pods: who may write does not depend on them.
@@ -59,14 +66,14 @@ fn ended(child: Child) -> Ran {
     child.wait_with_output().expect("the binary ends").into()
 }
 
-/// A Lease of someone on another host, renewed so long ago, that holds for
-/// three seconds.
-fn somebodys_lease(stage: &Stage, seconds_ago: i64) -> String {
+/// A Lease of someone on another host, renewed so long ago, that holds for so
+/// many seconds.
+fn somebodys_lease(stage: &Stage, seconds_ago: i64, ttl: u32) -> String {
     let renewed = time(seconds_ago);
     format!(
         "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  name: consign.{}\nspec:\n  \
          holderIdentity: ann@elsewhere pid 7 started 8 boot other pids pid-1\n  \
-         leaseDurationSeconds: 3\n  renewTime: {renewed}\n",
+         leaseDurationSeconds: {ttl}\n  renewTime: {renewed}\n",
         stage.client
     )
 }
@@ -104,6 +111,90 @@ fn d13_b8_of_two_deploys_one_wins_and_the_other_names_it() {
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
     drop(proxy);
     deploy_beside(&stage, V2).exits(0).never_says("Taking over");
+}
+
+/// Lets no write of a Lease through before there are two: both runs have found
+/// that nobody holds it. Then the one that got it stops with its record.
+fn both_at_once(gate: &Gate) -> impl Fn(&Seen, u64) -> ApiFault + Send + Sync + 'static {
+    let arrived = AtomicUsize::new(0);
+    let with_record = gate.at(gate::record);
+    move |seen, ordinal| {
+        if gate::lease(seen) {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            let begun = Instant::now();
+            while arrived.load(Ordering::SeqCst) < 2 && begun.elapsed() < LIMIT {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        with_record(seen, ordinal)
+    }
+}
+
+#[test]
+fn d13_b8_of_a_deploy_and_a_rollback_one_wins_and_the_other_names_it() {
+    let mut stage = staged("b8", 60);
+    stage.deploy(V1, &[]).exits(0);
+    stage.deploy(V2, &[]).exits(0);
+    let client = stage.client.clone();
+    let rollback = ["rollback", "--client", &client, "--to", V1, "--yes"];
+    let gate = Gate::default();
+    let proxy = stage.through_proxy(both_at_once(&gate));
+    let mut runs = [
+        stage.start(stage.deploy_arguments(V2, &["--reason", "again"])),
+        stage.start(rollback),
+    ];
+    let mut first = None;
+    stage.until("ends one of them", || {
+        first = runs
+            .iter_mut()
+            .position(|r| r.try_wait().expect("it can be waited for").is_some());
+        first.is_some()
+    });
+    stage.until("goes on with the other", || gate.is_reached());
+    let [deploy, rollback] = runs;
+    let (loser, winner, won) = match first {
+        Some(0) => (deploy, rollback, V1),
+        _ => (rollback, deploy, V2),
+    };
+    let pid = winner.id();
+    let loser = ended(loser).exits(6);
+    let holder = format!("tester@{} pid {pid} ", host());
+    for words in ["is on its way", &holder] {
+        assert!(loser.stderr.contains(words), "{words}: {}", loser.stderr);
+    }
+    gate.open();
+    ended(winner).exits(0);
+    assert_eq!(stage.get("configmap/settings")["data"]["text"], won);
+    let outcomes = stage.outcomes();
+    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+    assert_eq!(outcomes[2], format!("{won} active"));
+    drop(proxy);
+}
+
+#[test]
+fn b8_a_rollback_is_kept_from_a_deploys_client_and_the_other_way_round() {
+    let mut stage = staged("b8-each", 60);
+    stage.deploy(V1, &[]).exits(0);
+    stage.deploy(V2, &[]).exits(0);
+    let rollback = ["rollback", "--client", &stage.client, "--to", V1, "--yes"].map(str::to_owned);
+    let deploy = stage.deploy_arguments(V1, &[]);
+    for (first, second) in [(&rollback[..], &deploy[..]), (&deploy[..], &rollback[..])] {
+        let gate = Gate::default();
+        let proxy = stage.through_proxy(gate.at(gate::lease));
+        let holder = stage.start(first);
+        stage.until("takes the Lease", || gate.is_reached());
+        let named = format!("tester@{} pid {} ", host(), holder.id());
+        let other = stage
+            .command(second)
+            .env("KUBECONFIG", stage.cluster.kubeconfig())
+            .output()
+            .expect("the binary can be started");
+        Ran::from(other).exits(6).says(&named);
+        gate.open();
+        ended(holder).exits(0);
+        drop(proxy);
+        deploy_beside(&stage, V2).exits(0);
+    }
 }
 
 fn host() -> String {
@@ -144,7 +235,7 @@ fn d13_a_dead_holder_of_this_host_is_taken_over_at_once() {
 fn d13_a_silent_holder_elsewhere_is_watched_for_its_whole_time() {
     let mut stage = staged("d13-silent", 60);
     stage.deploy(V1, &[]).exits(0);
-    let lease = somebodys_lease(&stage, 600);
+    let lease = somebodys_lease(&stage, 600, 3);
     stage
         .kubectl_apply(&lease, &["--server-side", "--force-conflicts"])
         .exits(0);
@@ -173,7 +264,7 @@ fn is_kept_from_deploying(name: &str, behind: i64) {
     stage.deploy(V1, &[]).exits(0);
     let renewing = AtomicBool::new(true);
     let renew = |ago: i64| {
-        let lease = somebodys_lease(&stage, ago);
+        let lease = somebodys_lease(&stage, ago, SLOW);
         let file = stage.hosting.path("tmp/lease.yaml");
         std::fs::write(&file, lease).expect("file can be written");
         let file = file.to_str().expect("a path is text");
@@ -212,7 +303,7 @@ fn d13_a_holder_whose_clock_is_wrong_is_left_alone_too() {
 /// Stops the holder when the server has done its first request that passes
 /// this filter, lets another deploy take over, and lets the holder go on.
 fn is_paused(name: &str, filter: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
-    let mut stage = staged(name, 3);
+    let mut stage = staged(name, SLOW);
     stage.deploy(V1, &[]).exits(0);
     let gate = Gate::default();
     let proxy = stage.through_proxy(gate.at(filter));
@@ -222,10 +313,10 @@ fn is_paused(name: &str, filter: impl Fn(&Seen) -> bool + Send + Sync + 'static)
     gate.open();
     // A run of this host that is there, stopped or not, holds its Lease.
     deploy_beside(&stage, V1).exits(6).says("is on its way");
-    thread::sleep(Duration::from_secs(4));
+    thread::sleep(Duration::from_secs(u64::from(SLOW) + 1));
     deploy_beside(&stage, V1)
         .exits(0)
-        .says("watching it for 3 seconds")
+        .says(&format!("watching it for {SLOW} seconds"))
         .says("Taking over");
     let (records, objects) = (stage.outcomes(), stage.get("configmap/settings"));
     let seen = Arc::new(proxy);
