@@ -67,7 +67,6 @@ pub async fn read(
     let headings = said.take(headings);
     said.all(basis.judge(question, &connection.context));
     said.all(basis.unread.clone());
-    said.all(health::clock(api.clock_ahead()).into_iter().collect());
     let records = said
         .take(
             records::relevant(
@@ -296,6 +295,7 @@ impl Basis {
             .filter_map(|(what, answer)| Some((what, answer.as_ref().err()?)))
             .filter(|(_, error)| !error.is_missing())
             .map(|(what, error)| health::unchecked(what, error))
+            .chain(health::clock(api.clock_ahead()))
             .collect();
         let scalers = list(scalers)
             .into_iter()
