@@ -1,5 +1,5 @@
-//! Whether the cluster and this user are fit for a deploy: rows D5 and D6, and
-//! the Secrets that pods need.
+//! Whether the cluster and this user are fit for a deploy, and the
+//! Secrets that pods need.
 
 use std::fmt::Write as _;
 
@@ -161,8 +161,10 @@ fn d6_a_quota_that_would_be_exceeded_refuses() {
             &["--skip-check", "nodes,images,secrets", "--timeout=30s"],
         )
         .exits(9)
-        .says("few")
-        .says("pods");
+        .says(
+            "ResourceQuota few: of pods there may be 1, 0 are used and 2 more needed by Deployment",
+        )
+        .says("--skip-check quota");
     nothing_written(&proxy);
     stage
         .deploy(

@@ -95,6 +95,11 @@ fn d30_one_sigterm_stops_at_the_next_safe_point() {
 }
 
 #[test]
+fn d30_one_sighup_stops_at_the_next_safe_point() {
+    stops_while_it_waits("d30-hup", Signal::HUP);
+}
+
+#[test]
 fn d30_a_second_sigint_ends_it_at_once() {
     let mut stage = staged("d30-twice");
     let gate = Gate::default();
@@ -142,6 +147,7 @@ fn d30_a_signal_before_the_first_write_ends_as_in_every_command() {
     writes_nothing("d30-before-term", Signal::TERM, 143, |s| {
         s.path == "/version"
     });
+    writes_nothing("d30-before-hup", Signal::HUP, 129, |s| s.path == "/version");
     writes_nothing("d30-before-lease", Signal::INT, 130, |s| {
         s.path.contains("/leases/")
     });

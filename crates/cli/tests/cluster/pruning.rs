@@ -1,4 +1,4 @@
-//! What a version no longer has, and what is kept of releases: row D20.
+//! What a version no longer has, and what is kept of releases.
 
 use serde_json::Value;
 use testkit::consign::Ran;
@@ -136,8 +136,11 @@ fn d20_definitions_and_namespaces_stay() {
         "v1.0.0",
         &[("definition.yaml", &definition), ("tool.yaml", &tool)],
     );
-    version(&stage, "v1.1.0", &[]);
+    stage
+        .sources_without_namespace(&[("settings.yaml", &settings("v1.1.0"))])
+        .package("v1.1.0");
     stage.deploy("v1.0.0", &[]).exits(0);
+    let uid = stage.get(&format!("namespace/{}", stage.namespace))["metadata"]["uid"].clone();
     let ran = stage.deploy("v1.1.0", &[]);
     let crd = format!("crd/tools.{group}");
     let (kept, tool) = (
@@ -155,10 +158,11 @@ fn d20_definitions_and_namespaces_stay() {
         "{}",
         ran.stdout
     );
-    assert!(
-        !ran.stdout
-            .contains(&format!("namespace/{} deleted", stage.namespace))
-    );
+    let namespace = format!("namespace/{}", stage.namespace);
+    assert!(stays(&ran, &namespace), "{}", ran.stdout);
+    let live = stage.get(&namespace);
+    assert_eq!(live["metadata"]["uid"], uid);
+    assert_eq!(live["status"]["phase"], "Active");
 }
 
 #[test]

@@ -69,22 +69,26 @@ impl Stage {
     /// Writes a client's sources: its Namespace and these files, each with one
     /// or several objects.
     pub fn sources(&self, files: &[(&str, &str)]) -> &Self {
+        let namespace = format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n",
+            self.namespace
+        );
+        let mut all = vec![("namespace.yaml", namespace.as_str())];
+        all.extend(files);
+        self.sources_without_namespace(&all)
+    }
+
+    /// The same, but for the Namespace.
+    pub fn sources_without_namespace(&self, files: &[(&str, &str)]) -> &Self {
         let directory = format!("k8s/clients/{}", self.client);
         let _ = fs::remove_dir_all(self.hosting.path(&directory));
         let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
         self.hosting.write(
             &format!("{directory}/kustomization.yaml"),
             format!(
-                "namespace: {}\nresources: [namespace.yaml, {}]\n",
+                "namespace: {}\nresources: [{}]\n",
                 self.namespace,
                 names.join(", ")
-            ),
-        );
-        self.hosting.write(
-            &format!("{directory}/namespace.yaml"),
-            format!(
-                "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {}\n",
-                self.namespace
             ),
         );
         for (name, text) in files {

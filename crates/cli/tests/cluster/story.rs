@@ -21,16 +21,36 @@ fn a_client_is_deployed_breaks_is_put_back_goes_on_and_goes_back() {
         "deployment.apps/web condition met",
         "[OK] Deployment complete!",
     ] {
-        assert!(first.stdout.lines().any(|l| l == line), "{line}\n{}", first.stdout);
+        assert!(
+            first.stdout.lines().any(|l| l == line),
+            "{line}\n{}",
+            first.stdout
+        );
     }
-    assert!(first.stdout.contains(&format!("namespace/{namespace} created")));
+    assert!(
+        first
+            .stdout
+            .contains(&format!("namespace/{namespace} created"))
+    );
     assert_eq!(stage.answers("app=web"), ["v1.0.0", "v1.0.0"]);
     let version = &stage.get("deployment/web")["metadata"]["annotations"]["deployment.version"];
     assert_eq!(version, "v1.0.0");
 
-    let broken = stage.deploy("v1.1.0", &["--fail-after-restarts", "1"]).exits(10);
-    assert!(broken.stderr.contains("restarted once"), "{}", broken.stderr);
-    assert!(broken.stderr.contains("cannot start: crashing as configured"), "{}", broken.stderr);
+    let broken = stage
+        .deploy("v1.1.0", &["--fail-after-restarts", "1"])
+        .exits(10);
+    assert!(
+        broken.stderr.contains("restarted once"),
+        "{}",
+        broken.stderr
+    );
+    assert!(
+        broken
+            .stderr
+            .contains("cannot start: crashing as configured"),
+        "{}",
+        broken.stderr
+    );
     assert_eq!(stage.answers("app=web"), ["v1.0.0", "v1.0.0"]);
 
     stage.deploy("v1.1.1", &[]).exits(0);
@@ -38,7 +58,16 @@ fn a_client_is_deployed_breaks_is_put_back_goes_on_and_goes_back() {
 
     let client = stage.client.as_str();
     stage
-        .run(["rollback", "--client", client, "--to", "v1.0.0", "--yes", "--reason", "it was slow"])
+        .run([
+            "rollback",
+            "--client",
+            client,
+            "--to",
+            "v1.0.0",
+            "--yes",
+            "--reason",
+            "it was slow",
+        ])
         .exits(0);
     assert_eq!(stage.answers("app=web"), ["v1.0.0", "v1.0.0"]);
     assert_eq!(
@@ -53,7 +82,12 @@ fn a_client_is_deployed_breaks_is_put_back_goes_on_and_goes_back() {
     );
     assert_eq!(stage.records()[4]["reason"], "it was slow");
     let clients = stage.hosting.read("config/clients.yaml");
-    assert!(clients.contains("- version: v1.0.0") && clients.contains("status: active"), "{clients}");
+    let entry = clients
+        .split("- version: ")
+        .find(|e| e.starts_with("v1.0.0\n"));
+    let entry = entry.unwrap_or_else(|| panic!("no v1.0.0: {clients}"));
+    assert!(entry.contains("status: active\n"), "{clients}");
+    assert_eq!(clients.matches("status: active").count(), 1, "{clients}");
 }
 
 #[test]

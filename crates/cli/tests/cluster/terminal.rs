@@ -85,10 +85,16 @@ impl Terminal {
         self
     }
 
-    /// Types, once the question stands.
+    /// Types, once the usual question stands.
     #[track_caller]
     pub fn types(&mut self, keys: &str) -> &mut Self {
-        self.until("(y/N)");
+        self.answers("(y/N)", keys)
+    }
+
+    /// Types, once this question stands.
+    #[track_caller]
+    pub fn answers(&mut self, question: &str, keys: &str) -> &mut Self {
+        self.until(question);
         let input = self.input.as_mut().expect("it is open");
         input.write_all(keys.as_bytes()).expect("script reads");
         input.flush().expect("script reads");

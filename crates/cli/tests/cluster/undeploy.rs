@@ -9,6 +9,7 @@ use testkit::consign::Ran;
 use testkit::image::Mode;
 
 use crate::stage::{SERVICE, Stage, settings, web};
+use crate::terminal::Terminal;
 
 fn undeploy<'a>(stage: &'a Stage, more: &[&'a str]) -> Vec<&'a str> {
     let base = ["undeploy", "--client", stage.client.as_str()];
@@ -205,6 +206,34 @@ fn the_namespace_goes_at_last_when_asked() {
         .run(undeploy(&stage, &["--delete-namespace", "--yes"]))
         .exits(0)
         .says("nothing was changed");
+}
+
+#[test]
+fn the_namespace_goes_only_for_the_clients_name() {
+    let mut stage = Stage::new("delete-asks");
+    stage.sources(&[("settings.yaml", &settings("x"))]);
+    stage.package("v1.0.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let namespace = format!("namespace/{}", stage.namespace);
+    let proxy = stage.through_proxy(|_, _| ApiFault::None);
+    let command = stage.command(undeploy(&stage, &["--delete-namespace"]));
+    let question = format!("Type {} to proceed:", stage.client);
+    let other = &stage.client[..stage.client.len() - 1];
+    for wrong in ["y", "yes", "", stage.namespace.as_str(), other] {
+        Terminal::of(&command)
+            .answers(&question, &format!("{wrong}\n"))
+            .ends()
+            .exits(2)
+            .says("nothing was changed");
+        assert!(proxy.writes().is_empty(), "{wrong:?}: {:?}", proxy.writes());
+    }
+    assert!(stage.get("configmap/settings").is_object());
+    Terminal::of(&command)
+        .answers(&question, &format!("{}\n", stage.client))
+        .ends()
+        .exits(0)
+        .says(&format!("{namespace} deleted"));
+    assert_eq!(stage.get(&namespace), Value::Null);
 }
 
 #[test]

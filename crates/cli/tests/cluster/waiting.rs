@@ -155,7 +155,7 @@ fn d14_a_rollout_that_makes_no_progress_is_put_back() {
         ])
         .package("v1.1.0");
     let said = is_put_back(&stage, &[]);
-    assert!(said.contains("progress"), "{said}");
+    assert!(said.contains("ProgressDeadlineExceeded: "), "{said}");
     assert!(!said.contains("not ready after"), "{said}");
 }
 
