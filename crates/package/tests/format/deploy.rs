@@ -423,9 +423,17 @@ impl Cluster<'_> {
     }
 
     fn run(&self, site: &Site, arguments: &[&str]) -> Output {
-        let link = site.top.path().join("bin/kubectl");
-        fs::remove_file(&link).unwrap();
-        symlink(&self.kubectl, &link).unwrap();
+        self.run_past("", site, arguments)
+    }
+
+    /// The same with a kubectl that does something of its own first; `$real`
+    /// is the other one.
+    fn run_past(&self, does: &str, site: &Site, arguments: &[&str]) -> Output {
+        let real = self.kubectl.display();
+        site.program(
+            "kubectl",
+            &format!("#!/bin/bash\nreal='{real}'\n{does}\nexec \"$real\" \"$@\"\n"),
+        );
         let mut command = site.script(&site.package.join("deploy.sh"));
         command
             .env("KUBECONFIG", self.server.kubeconfig())
@@ -515,6 +523,7 @@ fn a_package_is_deployed_to_a_real_api_server_and_recorded() {
         scope.spawn(|| cluster.play_controller(&done));
         deploys(&cluster, &site, &first);
         stops(&cluster);
+        looks_again(&cluster);
         done.store(true, Ordering::Relaxed);
     });
 }
@@ -552,6 +561,15 @@ fn deploys(cluster: &Cluster, site: &Site, first: &Package) {
     for object in inventory {
         assert_eq!(object["uid"].as_str().unwrap().len(), 36, "{object}");
     }
+    let holder: Vec<_> = record["holder"].as_str().unwrap().split(' ').collect();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let [who, "pid", _, "started", started, "boot", at, "pids", pids] = holder[..] else {
+        panic!("{holder:?}");
+    };
+    assert!(who.contains('@') && at == boot.trim(), "{holder:?}");
+    assert!(started.parse::<u64>().unwrap() > 0, "{holder:?}");
+    let world = fs::read_link("/proc/self/ns/pid").unwrap();
+    assert_eq!(world.to_str().unwrap(), format!("pid:[{pids}]"));
 
     // D21: what is captured of the first version holds no secret value.
     cluster.says(&[
@@ -719,4 +737,132 @@ fn stops(cluster: &Cluster) {
         stdout(&output).contains("[INFO] Fields written by kubectl apply before are taken over")
     );
     assert_eq!(cluster.says(&colour), "red");
+}
+
+/// What changed since the script last looked stops it, and what it cannot read
+/// at its end is not forgotten.
+fn looks_again(cluster: &Cluster) {
+    let colour = [
+        "get",
+        "configmap",
+        "settings",
+        "-n",
+        "sh-acme-corp",
+        "-o",
+        "jsonpath={.data.colour}",
+    ];
+    let fourth = Site::new(&small("v1.2.6", "violet"));
+    let outcome = |number: u32| {
+        let name = format!("consign.acme-corp.r{number}");
+        let label = "jsonpath={.metadata.labels.consign\\.dev/outcome}";
+        cluster.says(&["get", "configmap", &name, "-n", "sh-acme-corp", "-o", label])
+    };
+    assert_eq!(outcome(3), "active");
+
+    // D13: another run begins, or takes this one for dead, once its record is
+    // there.
+    let newer = "consign.acme-corp.r9";
+    let begins = format!(
+        "\"$real\" create configmap {newer} -n sh-acme-corp >/dev/null\n\
+         \"$real\" label configmap {newer} -n sh-acme-corp consign.dev/client=acme-corp >/dev/null"
+    );
+    let buries = "\"$real\" label configmap consign.acme-corp.r5 -n sh-acme-corp --overwrite \
+                  consign.dev/outcome=unknown >/dev/null";
+    let goes = "\"$real\" delete configmap consign.acme-corp.r6 -n sh-acme-corp >/dev/null";
+    for (number, does, words) in [
+        (4, begins.as_str(), "release 9, began meanwhile"),
+        (
+            5,
+            buries,
+            "release 5 of acme-corp was ended by someone else",
+        ),
+        (6, goes, "release 6 of acme-corp was ended by someone else"),
+    ] {
+        let past = format!("if [[ $1 == create ]]; then\n\"$real\" \"$@\"\n{does}\nexit 0\nfi");
+        let output = cluster.run_past(&past, &fourth, &["--yes"]);
+        ends(&output, 6);
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        assert_eq!(cluster.says(&colour), "red");
+        if number == 6 {
+            let name = "configmap/consign.acme-corp.r6";
+            ends(&cluster.kubectl(&["get", name, "-n", "sh-acme-corp"]), 1);
+        } else {
+            assert_eq!(outcome(number), "unknown");
+        }
+        let _ = cluster.kubectl(&["delete", "configmap", newer, "-n", "sh-acme-corp"]);
+    }
+    assert_eq!(outcome(3), "active");
+
+    // The Lease is taken between the last look at it and the record.
+    let lease = fourth.top.path().join("lease.yaml");
+    fs::write(
+        &lease,
+        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  name: consign.acme-corp\n\
+         spec:\n  holderIdentity: ann@laptop\n  leaseDurationSeconds: 60\n  renewTime: NOW\n",
+    )
+    .unwrap();
+    let takes = format!(
+        "if [[ $1 == create ]]; then\n\
+         text=$(<'{}') now=$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)\n\
+         \"$real\" create -n sh-acme-corp -f - <<<\"${{text/NOW/$now}}\" >/dev/null\nfi",
+        lease.display()
+    );
+    let output = cluster.run_past(&takes, &fourth, &["--yes"]);
+    ends(&output, 6);
+    assert!(
+        stderr(&output).contains("ann@laptop"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(cluster.says(&colour), "red");
+    assert_eq!(outcome(6), "failed");
+    cluster.says(&["delete", "lease", "consign.acme-corp", "-n", "sh-acme-corp"]);
+
+    // D10: someone edits what is to be taken from kubectl apply, once that was
+    // found fit to take.
+    cluster.says(&["delete", "configmap", "settings", "-n", "sh-acme-corp"]);
+    let applied = fourth.top.path().join("applied.yaml");
+    fs::write(&applied, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: sh-acme-corp\ndata:\n  colour: brown\n").unwrap();
+    cluster.says(&["apply", "-f", applied.to_str().unwrap()]);
+    let edits = r#"if [[ "$*" == *jobs.batch* ]]; then
+"$real" patch configmap settings -n sh-acme-corp --field-manager=kubectl-edit -p '{"data":{"colour":"pink"}}' >/dev/null
+fi"#;
+    let output = cluster.run_past(edits, &fourth, &["--yes"]);
+    ends(&output, 6);
+    let taken = "[INFO] Fields written by kubectl apply before are taken over";
+    assert_eq!(stdout(&output).matches(taken).count(), 1);
+    assert!(
+        stderr(&output).contains("conflict with \"kubectl-edit\""),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(cluster.says(&colour), "pink");
+    cluster.says(&["delete", "configmap", "settings", "-n", "sh-acme-corp"]);
+
+    // The end of a run that cannot read what it brought.
+    let fails = r#"if [[ $1 == get && $2 == -f ]]; then echo 'no answer' >&2; exit 1; fi"#;
+    let output = cluster.run_past(fails, &fourth, &["--yes"]);
+    ends(&output, 0);
+    assert!(
+        stderr(&output).contains("[WARN] objects not read, recorded by name: no answer"),
+        "{}",
+        stderr(&output)
+    );
+    let record = record(cluster, 7);
+    assert_eq!(record["outcome"], "active");
+    let names: Vec<_> = record["inventory"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| format!("{} {}", o["kind"], o["name"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Namespace sh-acme-corp",
+            "ConfigMap settings",
+            "Service web",
+            "Deployment web"
+        ]
+    );
 }

@@ -27,7 +27,8 @@ main() {
   # Release records that are kept.
   declare -gr RECORDS_KEPT=20
 
-  work='' wrote=no record='' reason='' child='' dry_run=no assume_yes=no context=''
+  work='' wrote=no applied=no record='' reason='' child='' dry_run=no assume_yes=no context=''
+  dead_lease='' told_taking=no
   trap finish EXIT
   trap 'interrupted 2' INT
   trap 'interrupted 15' TERM
@@ -54,10 +55,15 @@ main() {
   fi
   capture_state
   confirm
+  # Much may have changed while the question stood.
+  check_first
+  if [[ $ready_for_check == yes ]]; then check_rest; fi
   check_lease
   info "Executing deployment..."
   apply_first
   begin_record
+  # Whoever took the Lease meanwhile may not have seen the record.
+  check_lease
   if [[ $ready_for_check == no ]]; then check_rest; fi
   apply_rest
   wait_for_rollout
@@ -406,10 +412,7 @@ look_at_namespace() {
     warn "namespace $namespace stays as it is: $(complaint)"
     : >"$work/first"
   fi
-  if [[ -s $work/first ]]; then
-    check_apply "$work/first"
-    force_first=$force
-  fi
+  check_first
 }
 
 # Whoever deploys with consign holds this Lease and renews it. This script
@@ -425,7 +428,7 @@ check_lease() {
   mapfile -t parts <<<"$answer"
   if [[ -z ${parts[0]} || -z ${parts[2]:-} ]]; then return 0; fi
   age=$(($(date +%s) - $(date -d "${parts[0]}" +%s 2>/dev/null || echo 0)))
-  if ((age > LEASE_DEAD)); then return 0; fi
+  if ((age > LEASE_DEAD)) || [[ ${parts[0]} == "$dead_lease" ]]; then return 0; fi
   ttl=${parts[1]:-60}
   if [[ ! $ttl =~ ^[1-9][0-9]{0,5}$ ]]; then ttl=60; fi
   if ((age > ttl)); then
@@ -435,7 +438,10 @@ check_lease() {
     heed sleep "$ttl"
     ask get lease "$lease" -n "$namespace" --ignore-not-found -o 'jsonpath={.spec.renewTime}' ||
       die 9 "cannot look at Lease $lease: $(complaint)"
-    if [[ -z $answer || $answer == "$before" ]]; then return 0; fi
+    if [[ -z $answer || $answer == "$before" ]]; then
+      dead_lease=$before
+      return 0
+    fi
   fi
   die 6 "another deployment of $client is running: ${parts[2]//[^[:print:]]/?}" "wait until it is done"
 }
@@ -466,6 +472,12 @@ server_side() {
   if [[ $file == */elsewhere ]]; then home=(); fi
   ask apply --server-side "--field-manager=$MANAGER" --validate=strict "--request-timeout=${REQUEST_LIMIT}s" "$@" \
     -f "$file" ${home[@]+"${home[@]}"}
+}
+
+check_first() {
+  if [[ ! -s $work/first ]]; then return 0; fi
+  check_apply "$work/first"
+  force_first=$force
 }
 
 check_rest() {
@@ -509,7 +521,10 @@ check_apply() {
     fi
     die 9 "the cluster refuses the package, as said above" "correct the source and make a new version"
   done
-  if [[ -n $force ]]; then info "Fields written by kubectl apply before are taken over"; fi
+  if [[ -n $force && $told_taking == no ]]; then
+    told_taking=yes
+    info "Fields written by kubectl apply before are taken over"
+  fi
 }
 
 preview() {
@@ -626,7 +641,8 @@ apply_rest() {
   local file
   for file in "$work/rest" "$work/elsewhere"; do
     if [[ ! -s $file ]]; then continue; fi
-    wrote=yes
+    check_alone
+    wrote=yes applied=yes
     if ! server_side "$file" ${force_rest:+"$force_rest"}; then
       quote_answer
       quote_lines <"$work/err" >&2
@@ -690,6 +706,7 @@ add_item() {
 begin_record() {
   local name outcome of number last=0
   started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  name_process
   ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o \
     'jsonpath={range .items[*]}{.metadata.name} {.metadata.labels.consign\.dev/outcome} {.metadata.labels.consign\.dev/version}{"\n"}{end}' ||
     die 9 "cannot read the release records: $(complaint)"
@@ -714,19 +731,45 @@ begin_record() {
   record=consign.$client.r$release
 }
 
-# This script holds no Lease, so consign may have begun a run meanwhile: what
-# serves is that one's to say.
+# This process as consign names the holder of a Lease, in $holder: who shares
+# its pids can tell that it is gone. Empty where /proc does not tell.
+name_process() {
+  local stat='' boot='' pids fields=()
+  holder=''
+  { stat=$(<"/proc/$$/stat") && boot=$(</proc/sys/kernel/random/boot_id); } 2>/dev/null || return 0
+  pids=$(readlink "/proc/$$/ns/pid") || return 0
+  # The name may hold anything; what follows it does not.
+  read -ra fields <<<"${stat##*) }"
+  if [[ ! ${fields[19]:-} =~ ^[0-9]+$ ]]; then return 0; fi
+  holder="$(word "$(id -un)")@$(word "$(uname -n)") pid $$ started ${fields[19]} boot $(word "$boot") pids ${pids//[^0-9]/}"
+}
+
+word() { printf '%s' "${1//[^A-Za-z0-9._-]/_}"; }
+
+# This script holds no Lease, so another run may have begun meanwhile, or have
+# taken this one for dead: what serves is that one's to say.
 check_alone() {
-  local name number
-  ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}' ||
+  local name outcome number own='' code=6
+  if [[ $applied == yes ]]; then code=12; fi
+  if ! ask get configmap -n "$namespace" -l "consign.dev/client=$client" -o \
+    'jsonpath={range .items[*]}{.metadata.name} {.metadata.labels.consign\.dev/outcome}{"\n"}{end}'; then
     warn "release records not checked: $(complaint)"
-  while IFS= read -r name; do
+    return 0
+  fi
+  while read -r name outcome; do
     number=${name#"consign.$client.r"}
-    if [[ ! $number =~ ^[1-9][0-9]{0,8}$ ]] || ((number <= release)); then continue; fi
+    if [[ ! $number =~ ^[1-9][0-9]{0,8}$ ]]; then continue; fi
+    if ((number == release)); then own=$outcome; fi
+    if ((number <= release)); then continue; fi
     reason="release $number began meanwhile"
     end_record unknown
-    die 12 "another deployment of $client, release $number, began meanwhile" "see which version serves, and run the one that should"
+    die "$code" "another deployment of $client, release $number, began meanwhile" "see which version serves, and run the one that should"
   done <<<"$answer"
+  if [[ $own == running ]]; then return 0; fi
+  reason='ended by someone else'
+  # One that is gone is not made anew.
+  if [[ -z $own ]]; then record=''; else end_record unknown; fi
+  die "$code" "release $release of $client was ended by someone else" "see which version serves, and run the one that should"
 }
 
 # One line of JSON, in a ConfigMap. Every value was checked or cleaned.
@@ -746,18 +789,23 @@ metadata:
     consign.dev/outcome: $outcome
 data:
   record.json: |
-    {"schema":1,"client":"$client","version":"$version","digest":"$digest","commit":"$commit","by":"$(clean "$(id -un)")","host":"$(clean "$(uname -n)")","tool":"deploy.sh","act":"deploy","from":$from,"started":"$started","ended":$ended,"reason":"$(sentence "$reason")","outcome":"$outcome","inventory":[$inventory],"secrets":[]}
+    {"schema":1,"client":"$client","version":"$version","digest":"$digest","commit":"$commit","by":"$(clean "$(id -un)")","host":"$(clean "$(uname -n)")","tool":"deploy.sh","holder":"$holder","act":"deploy","from":$from,"started":"$started","ended":$ended,"reason":"$(sentence "$reason")","outcome":"$outcome","inventory":[$inventory],"secrets":[]}
 RECORD
 }
 
+# What is there, with its UIDs; what is meant where that cannot be read.
 take_inventory() {
   local part a k ns n uid items='' limit=$OBJECTS_LIMIT
   for part in first rest elsewhere; do
     if [[ ! -s $work/$part ]]; then continue; fi
     local home=(-n "$namespace")
     if [[ $part == elsewhere ]]; then home=(); fi
-    ask get -f "$work/$part" ${home[@]+"${home[@]}"} --ignore-not-found --no-headers \
-      -o 'custom-columns=A:.apiVersion,K:.kind,S:.metadata.namespace,N:.metadata.name,U:.metadata.uid' || true
+    if ! ask get -f "$work/$part" ${home[@]+"${home[@]}"} --ignore-not-found --no-headers \
+      -o 'custom-columns=A:.apiVersion,K:.kind,S:.metadata.namespace,N:.metadata.name,U:.metadata.uid'; then
+      warn "objects not read, recorded by name: $(complaint)" >&2
+      printf '%s' "$intended"
+      return 0
+    fi
     while read -r a k ns n uid; do
       if [[ -z $uid ]]; then continue; fi
       if [[ $ns == '<none>' ]]; then ns=''; fi
