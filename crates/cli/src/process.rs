@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
+use rollout::holder::UNKNOWN;
+
 /// This process: what a Lease says of its holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -21,9 +23,6 @@ pub struct Process {
     /// own, though they share the host's start.
     pub pid_namespace: String,
 }
-
-/// What stands for a fact that the kernel does not tell.
-const UNKNOWN: &str = "unknown";
 
 /// Where the start time is in `/proc/<pid>/stat`, counted from the field
 /// behind the command's name (proc(5), field 22).

@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::object::text;
 
+/// What stands for a fact that the kernel does not tell.
+pub const UNKNOWN: &str = "unknown";
+
 /// A process that holds a Lease, or wants to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -95,10 +98,15 @@ impl FromStr for Holder {
 }
 
 impl Holder {
-    /// Whether the other one would see the same pids as this process.
+    /// Whether the other one would see the same pids as this process. What the
+    /// kernel did not tell of both is not the same for that.
     pub fn shares_processes_with(&self, other: &Self) -> bool {
-        word(&self.boot) == word(&other.boot)
-            && word(&self.pid_namespace) == word(&other.pid_namespace)
+        let is_known = |fact: &str| ![UNKNOWN, "_"].contains(&fact);
+        let same = |ours: &str, theirs: &str| {
+            let (ours, theirs) = (word(ours), word(theirs));
+            ours == theirs && is_known(&ours)
+        };
+        same(&self.boot, &other.boot) && same(&self.pid_namespace, &other.pid_namespace)
     }
 }
 
@@ -195,6 +203,23 @@ mod tests {
         assert_eq!((read.pid, read.started), (4711, 8));
         assert!(read.shares_processes_with(&me()));
         assert!("somebody else".parse::<Holder>().is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_of_two_processes_is_not_shared() {
+        for fact in ["", "_", UNKNOWN] {
+            let boot = Holder {
+                boot: fact.to_owned(),
+                ..me()
+            };
+            let pids = Holder {
+                pid_namespace: fact.to_owned(),
+                ..me()
+            };
+            assert!(!boot.shares_processes_with(&boot), "{fact:?}");
+            assert!(!pids.shares_processes_with(&pids), "{fact:?}");
+        }
+        assert!(me().shares_processes_with(&me()));
     }
 
     #[test]
