@@ -35,6 +35,12 @@ const LOOK_MAX: Duration = Duration::from_secs(1);
 /// How often it is tried to take a Lease that others take at the same moment.
 const ATTEMPTS: u32 = 5;
 
+/// The pause before a renewal that went on from an older Lease is sent again.
+const SOON: Duration = Duration::from_millis(100);
+
+/// The pause before a renewal that failed is sent again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Why a Lease was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum HoldError {
@@ -222,10 +228,10 @@ impl Hold {
         for _ in 0..ATTEMPTS {
             lease["spec"]["holderIdentity"] = Value::from("");
             let call = Call::put(format!("{}?fieldManager={MANAGER}", self.path), &lease);
-            let freed = || async { Ok(self.renewed(&holder).await?.is_none()) };
+            let freed = || async { Ok(held_by(&self.api, &self.path, &holder).await?.is_none()) };
             match self.api.settle(&call, freed).await {
                 // A renewal was on its way when this began.
-                Err(e) if e.is_conflict() => match self.renewed(&holder).await {
+                Err(e) if e.is_conflict() => match held_by(&self.api, &self.path, &holder).await {
                     Ok(Some(newer)) => lease = newer,
                     _ => return,
                 },
@@ -234,14 +240,14 @@ impl Hold {
             }
         }
     }
+}
 
-    /// The Lease as it is now, while it is this holder's.
-    async fn renewed(&self, holder: &str) -> Result<Option<Value>, ApiError> {
-        match self.api.send(&Call::get(self.path.as_str())).await {
-            Ok(lease) => Ok(Some(lease).filter(|l| text(l, "/spec/holderIdentity") == holder)),
-            Err(e) if e.is_missing() => Ok(None),
-            Err(e) => Err(e),
-        }
+/// A Lease as it is now, while it is this holder's.
+async fn held_by(api: &Api, path: &str, holder: &str) -> Result<Option<Value>, ApiError> {
+    match api.send(&Call::get(path)).await {
+        Ok(lease) => Ok(Some(lease).filter(|l| text(l, "/spec/holderIdentity") == holder)),
+        Err(e) if e.is_missing() => Ok(None),
+        Err(e) => Err(e),
     }
 }
 
@@ -371,11 +377,23 @@ async fn renew(
                 fence.put_off(began.after(writing(ttl)));
                 pause = ttl / RENEWALS;
             }
-            Err(e) if e.is_conflict() || e.is_missing() => {
+            // A renewal whose answer was lost may be what is in the way.
+            Err(e) if e.is_conflict() => match held_by(&api, &path, &me.to_string()).await {
+                Ok(Some(newer)) => {
+                    *lease.lock().unwrap_or_else(PoisonError::into_inner) = newer;
+                    pause = SOON;
+                }
+                Ok(None) => {
+                    fence.fall();
+                    return;
+                }
+                Err(_) => pause = AGAIN,
+            },
+            Err(e) if e.is_missing() => {
                 fence.fall();
                 return;
             }
-            Err(_) => pause = Duration::from_secs(1),
+            Err(_) => pause = AGAIN,
         }
     }
 }
