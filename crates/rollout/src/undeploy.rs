@@ -22,6 +22,7 @@ use crate::order;
 use crate::record::{self, Act, Document, Heading, Held, InventoryItem, Outcome, Record};
 use crate::records;
 use crate::run::Who;
+use crate::script;
 use crate::stages::Waiting;
 
 use removal::Leaving;
@@ -57,6 +58,25 @@ pub struct Going {
     pub order: order::Item,
 }
 
+/// A Namespace that goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parting {
+    /// Its UID.
+    pub uid: String,
+    /// How far it is.
+    pub state: PartingState,
+}
+
+/// How far a Namespace is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartingState {
+    /// It is as any other.
+    Ahead,
+    /// It is being deleted already: nothing can be made in it, a Lease no more
+    /// than a release.
+    Begun,
+}
+
 /// What an undeploy will do.
 #[derive(Debug)]
 pub struct Undeployment {
@@ -77,8 +97,8 @@ pub struct Undeployment {
     /// Claims that `StatefulSets` made for their pods; they are in no package
     /// and stay.
     pub claims: Vec<String>,
-    /// The Namespace's UID, if that is to be deleted at last.
-    pub namespace: Option<String>,
+    /// The Namespace, if that is to be deleted at last.
+    pub namespace: Option<Parting>,
     /// Worth knowing.
     pub warnings: Vec<Finding>,
     /// The cluster's kinds.
@@ -99,6 +119,12 @@ impl Undeployment {
             .as_ref()
             .is_some_and(|last| last.act == Act::Undeploy && last.outcome != Outcome::Removed);
         !self.going.is_empty() || self.active.is_some() || cut_off
+    }
+
+    /// Whether it is done under the Lease.
+    fn is_held(&self) -> bool {
+        let is_ahead = |parting: &Parting| parting.state == PartingState::Ahead;
+        self.is_recorded() || self.namespace.as_ref().is_some_and(is_ahead)
     }
 
     /// The version that serves until then; that of the run that was cut off,
@@ -155,7 +181,7 @@ impl Undeploy<'_> {
     pub async fn run(&self, tell: &mut Tell<'_>) -> Result<Option<Document>, UndeployError> {
         let deadline = tokio::time::Instant::now() + self.timeout;
         let space = self.namespace.as_str();
-        if !self.plan.is_recorded() {
+        if !self.plan.is_held() {
             tell(Event::Writing);
             return self
                 .delete_namespace(&self.connection.api, deadline, tell)
@@ -179,7 +205,7 @@ impl Undeploy<'_> {
         let api = self.connection.api.behind(hold.fence());
         let result = self.held(&api, deadline, tell).await;
         hold.release().await;
-        result.map(Some)
+        result
     }
 
     fn not_held(&self, error: &HoldError) -> Finding {
@@ -211,7 +237,7 @@ impl Undeploy<'_> {
         api: &Api,
         deadline: tokio::time::Instant,
         tell: &mut Tell<'_>,
-    ) -> Result<Document, UndeployError> {
+    ) -> Result<Option<Document>, UndeployError> {
         let space = self.namespace.as_str();
         let headings = records::headings(api, self.client, space)
             .await
@@ -226,8 +252,18 @@ impl Undeploy<'_> {
                 .help("Run it again and look at the new plan"),
             ]));
         }
+        if !self.plan.is_recorded() {
+            survey::is_alone(api, self.client, self.namespace)
+                .await
+                .map_err(|f| UndeployError::Refused(vec![f]))?;
+            self.delete_namespace(api, deadline, tell).await?;
+            return Ok(None);
+        }
+        script::ended(api, self.client, space, &headings, &self.who.me)
+            .await
+            .map_err(UndeployError::Refused)?;
         for heading in headings.iter().filter(|h| h.outcome == Outcome::Running) {
-            // Its Lease is ours, so it is over.
+            // Its Lease is ours and no script runs it, so it is over.
             let _ = records::label(api, self.client, space, heading.number, Outcome::Unknown).await;
         }
         let mut record = self
@@ -279,8 +315,13 @@ impl Undeploy<'_> {
                 format!("Older release records not updated: {e}"),
             )));
         }
+        if self.plan.namespace.is_some() {
+            survey::is_alone(api, self.client, self.namespace)
+                .await
+                .map_err(|f| UndeployError::Incomplete(vec![f]))?;
+        }
         self.delete_namespace(api, deadline, tell).await?;
-        Ok(record.document)
+        Ok(Some(record.document))
     }
 
     /// Writes down what is intended.
@@ -302,6 +343,7 @@ impl Undeploy<'_> {
                 by: self.who.me.user.clone(),
                 host: self.who.me.host.clone(),
                 tool: self.who.tool.clone(),
+                holder: self.who.me.to_string(),
                 act: Act::Undeploy,
                 from: plan.from(),
                 started: now(),
@@ -417,7 +459,7 @@ impl Undeploy<'_> {
         deadline: tokio::time::Instant,
         tell: &mut Tell<'_>,
     ) -> Result<(), UndeployError> {
-        let Some(object_uid) = &self.plan.namespace else {
+        let Some(parting) = &self.plan.namespace else {
             return Ok(());
         };
         let id = ObjectId {
@@ -430,7 +472,7 @@ impl Undeploy<'_> {
         let one = removal::One {
             api,
             path: &path,
-            uid: object_uid,
+            uid: &parting.uid,
         };
         let failed = |why: String| {
             UndeployError::Incomplete(vec![

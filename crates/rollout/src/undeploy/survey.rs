@@ -9,7 +9,7 @@ use model::name::{ClientName, Namespace};
 use model::object::Gvk;
 use serde_json::Value;
 
-use super::{Claim, Going, Staying, Undeployment};
+use super::{Claim, Going, Parting, PartingState, Staying, Undeployment};
 use crate::access::{self, Permission};
 use crate::api::{Api, CONNECTIONS, Call, METADATA_LIST};
 use crate::asks;
@@ -181,11 +181,12 @@ fn sort(
         let Some(object) = objects.get(&id) else {
             continue;
         };
+        let recorded = item.uid.as_str();
         let item = InventoryItem {
             uid: uid(object).to_owned(),
             ..item.clone()
         };
-        match stays(&item, listed, object, question) {
+        match stays(&item, recorded, object, question) {
             Some((why, claim)) => plan.staying.push(Staying { item, why, claim }),
             None => plan.going.push(Going {
                 order: order::Item::of(object).unwrap_or_else(|_| stages::item_of(&item)),
@@ -195,10 +196,11 @@ fn sort(
     }
 }
 
-/// Why an object stays, if it does.
+/// Why an object stays, if it does. `recorded` is the UID that the records
+/// name, where they do.
 fn stays(
     item: &InventoryItem,
-    listed: &[InventoryItem],
+    recorded: &str,
     object: &Value,
     question: &Question<'_>,
 ) -> Option<(String, Claim)> {
@@ -207,10 +209,6 @@ fn stays(
         let why = "Namespaces are not removed with what is in them".to_owned();
         return Some((why, Claim::Ours));
     }
-    let recorded = listed
-        .iter()
-        .find(|l| l.id() == id)
-        .map_or("", |l| l.uid.as_str());
     if !recorded.is_empty() && recorded != item.uid {
         return Some(("another object bears its name".to_owned(), Claim::Others));
     }
@@ -371,7 +369,10 @@ async fn fate(
         plan.waves.clear();
         plan.active = None;
         plan.last = None;
-        plan.namespace = Some(uid(own).to_owned());
+        plan.namespace = Some(Parting {
+            uid: uid(own).to_owned(),
+            state: PartingState::Begun,
+        });
         return;
     }
     if plan.newest == 0 && fields::ours(own).is_none() {
@@ -385,25 +386,26 @@ async fn fate(
         );
         return;
     }
-    match tenants(api, question).await {
-        Ok(others) if others.is_empty() => plan.namespace = Some(uid(own).to_owned()),
-        Ok(others) => findings.push(
-            Finding::error(
-                "namespace-shared",
-                Class::Policy,
-                format!("Namespace {name} has releases of {} too", others.join(", ")),
-            )
-            .help("Leave --delete-namespace out"),
-        ),
+    match is_alone(api, question.client, name).await {
+        Ok(()) => {
+            plan.namespace = Some(Parting {
+                uid: uid(own).to_owned(),
+                state: PartingState::Ahead,
+            });
+        }
         Err(finding) => findings.push(finding),
     }
 }
 
-/// Other clients that have records in the namespace.
-async fn tenants(api: &Api, question: &Question<'_>) -> Result<Vec<String>, Finding> {
+/// Whether no other client has records in the namespace.
+pub(super) async fn is_alone(
+    api: &Api,
+    client: &ClientName,
+    namespace: &Namespace,
+) -> Result<(), Finding> {
     let target = format!(
         "/api/v1/namespaces/{}/configmaps?labelSelector=app.kubernetes.io/managed-by%3Dconsign",
-        question.namespace
+        namespace
     );
     let list = api
         .send(&Call::get(target).accept(METADATA_LIST))
@@ -418,9 +420,21 @@ async fn tenants(api: &Api, question: &Question<'_>) -> Result<Vec<String>, Find
     let others: BTreeSet<&str> = items(&list, "/items")
         .iter()
         .filter_map(|map| label(map, LABEL_CLIENT))
-        .filter(|client| *client != question.client.as_str())
+        .filter(|other| *other != client.as_str())
         .collect();
-    Ok(others.into_iter().map(str::to_owned).collect())
+    if others.is_empty() {
+        return Ok(());
+    }
+    let others: Vec<&str> = others.into_iter().collect();
+    Err(Finding::error(
+        "namespace-shared",
+        Class::Policy,
+        format!(
+            "Namespace {namespace} has releases of {} too",
+            others.join(", ")
+        ),
+    )
+    .help("Leave --delete-namespace out"))
 }
 
 /// What this user may not do of what would be done.
@@ -459,6 +473,8 @@ async fn lacking(api: &Api, plan: &Undeployment, namespace: &str) -> Vec<Finding
             "configmaps",
             namespace,
         );
+    }
+    if plan.is_held() {
         add(
             &["get", "create", "update"],
             "coordination.k8s.io",
@@ -518,6 +534,7 @@ mod tests {
                 by: String::new(),
                 host: String::new(),
                 tool: String::new(),
+                holder: String::new(),
                 act: Act::Deploy,
                 from: None,
                 started: String::new(),
@@ -563,8 +580,7 @@ mod tests {
         };
         let none = json!({});
         let stays = |kind: &str, recorded: &str, object: &Value, question: &Question<'_>| {
-            let listed = [item(kind, "x", recorded)];
-            stays(&item(kind, "x", uid(object)), &listed, object, question).map(|(_, claim)| claim)
+            stays(&item(kind, "x", uid(object)), recorded, object, question).map(|(_, claim)| claim)
         };
         let ours = object("1", fields::MANAGER, &none);
         assert_eq!(stays("ConfigMap", "1", &ours, &question), None);
