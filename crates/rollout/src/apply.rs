@@ -1,6 +1,8 @@
 //! One step of a plan, done: whatever becomes of a request, the step ends in
 //! a state that is known.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use crate::discovery::Resource;
 use crate::draft::Adoption;
 use crate::fields::{self, HANDOVER, MANAGER};
 use crate::object::{ObjectId, resource_version, uid};
-use crate::plan::{Act, Step};
+use crate::plan::{self, Act, Step, Tried};
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,12 @@ pub enum StepError {
     /// Someone changed the object after the plan was made.
     #[error("it was changed by someone else after the plan was made")]
     Changed,
+    /// The answer to a write was lost, and the object is neither as it was nor
+    /// as it was to be.
+    #[error(
+        "whether it was written is not known: an answer was lost, and it is not as it was sent"
+    )]
+    Doubtful,
     /// The server refuses, or cannot be reached.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -77,7 +85,7 @@ impl StepError {
         match self {
             Self::Changed => false,
             Self::Api(e) => e.is_uncertain(),
-            Self::Lingers { .. } => true,
+            Self::Doubtful | Self::Lingers { .. } => true,
         }
     }
 }
@@ -85,6 +93,74 @@ impl StepError {
 /// A resource version that no object has: an apply with it makes an object,
 /// and is a conflict where there is one.
 const NOT_THERE: &str = "1";
+
+/// Whether to take fields of other managers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Force {
+    /// The server refuses where others own them.
+    No,
+    /// They are taken.
+    Yes,
+}
+
+impl Force {
+    const fn query(self) -> &'static str {
+        match self {
+            Self::No => "",
+            Self::Yes => "&force=true",
+        }
+    }
+}
+
+/// What became of an attempt to write.
+enum Written {
+    /// It is written; what the server answered, if that came through.
+    Yes(Option<Value>),
+    /// There is another state of the object, or fields are others'.
+    Conflict {
+        /// What the server says.
+        refusal: ApiError,
+        /// Whether an earlier sending of it may have been heeded.
+        doubt: Doubt,
+    },
+}
+
+/// Whether a write may have been heeded though the last answer is a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// No answer was lost.
+    None,
+    /// One was.
+    Lost,
+}
+
+impl Doubt {
+    /// What an object that is not as it was to be means.
+    fn error(self) -> StepError {
+        match self {
+            Self::None => StepError::Changed,
+            Self::Lost => StepError::Doubtful,
+        }
+    }
+}
+
+/// Whether an object is still the one that a step was planned on, by what the
+/// step builds on: what is ours, what becomes ours, or all that is taken.
+pub(crate) fn is_as_planned(step: &Step, before: &Value, now: &Value) -> bool {
+    let same = match step.adoption {
+        None => fields::same_of_ours,
+        Some(Adoption::ClientSide) => fields::same_to_migrate,
+        Some(Adoption::Asked) => fields::same_to_take,
+    };
+    if step.handover.is_some() {
+        same(
+            &fields::without_replicas(before),
+            &fields::without_replicas(now),
+        )
+    } else {
+        same(before, now)
+    }
+}
 
 /// How often a write is tried again when only the status of an object went on.
 const CHURN_MAX: u32 = 8;
@@ -133,10 +209,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn target(&self, manager: &str, force: &str) -> String {
+    fn target(&self, manager: &str, force: Force) -> String {
         format!(
-            "{}?fieldManager={manager}&fieldValidation=Strict{force}",
-            self.path
+            "{}?fieldManager={manager}&fieldValidation=Strict{}",
+            self.path,
+            force.query()
         )
     }
 
@@ -162,24 +239,52 @@ impl Writer<'_> {
             })
     }
 
-    async fn create(&self) -> Result<String, StepError> {
+    /// Sends the object, to be made over this version of it.
+    async fn write(
+        &self,
+        uid: Option<&str>,
+        version: &str,
+        force: Force,
+    ) -> Result<Written, StepError> {
         let mut body = self.step.body.clone();
-        body["metadata"]["resourceVersion"] = Value::from(NOT_THERE);
-        let call = Call::apply(self.target(MANAGER, ""), &body).accept(METADATA);
-        let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
+        if let Some(uid) = uid {
+            body["metadata"]["uid"] = Value::from(uid);
+        }
+        body["metadata"]["resourceVersion"] = Value::from(version);
+        let call = Call::apply(self.target(MANAGER, force), &body).accept(METADATA);
+        // It is looked after only when an answer was lost.
+        let looked = AtomicBool::new(false);
+        let done = || async {
+            looked.store(true, Ordering::Relaxed);
+            Ok(self.get().await?.is_some_and(|o| self.is_done(&o)))
+        };
         match self.api.settle(&call, done).await {
-            Ok(Some(object)) => Ok(uid(&object).to_owned()),
-            Ok(None) => Ok(self
+            Ok(answer) => Ok(Written::Yes(answer)),
+            Err(refusal) if refusal.is_conflict() => Ok(Written::Conflict {
+                refusal,
+                doubt: if looked.load(Ordering::Relaxed) {
+                    Doubt::Lost
+                } else {
+                    Doubt::None
+                },
+            }),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn create(&self) -> Result<String, StepError> {
+        match self.write(None, NOT_THERE, Force::No).await? {
+            Written::Yes(Some(object)) => Ok(uid(&object).to_owned()),
+            Written::Yes(None) => Ok(self
                 .get()
                 .await?
                 .map(|o| uid(&o).to_owned())
                 .unwrap_or_default()),
             // Made by an attempt whose answer was lost, or by someone else.
-            Err(e) if e.is_conflict() => match self.get().await? {
+            Written::Conflict { doubt, .. } => match self.get().await? {
                 Some(object) if self.is_done(&object) => Ok(uid(&object).to_owned()),
-                _ => Err(StepError::Changed),
+                _ => Err(doubt.error()),
             },
-            Err(e) => Err(e.into()),
         }
     }
 
@@ -188,69 +293,110 @@ impl Writer<'_> {
             return Err(StepError::Changed);
         };
         let mut live = before.clone();
-        if let Some(replicas) = self.step.handover {
-            live = self.hand_over(&live, replicas).await?;
+        if self.step.handover.is_some() {
+            live = self.hand_over(&live).await?;
         }
         if self.step.adoption.is_some() && fields::has_client_side(&live) {
             live = self.adopt(&live).await?;
         }
-        let force = if self.step.takes.is_empty() && self.step.adoption != Some(Adoption::Asked) {
-            ""
+        // What the server was asked about may be taken at once; of any later
+        // state it says first who owns what.
+        let mut force = if resource_version(&live) == resource_version(before) {
+            self.force()
         } else {
-            "&force=true"
+            Force::No
         };
         for _ in 0..CHURN_MAX {
-            let mut body = self.step.body.clone();
-            body["metadata"]["uid"] = Value::from(uid(&live));
-            body["metadata"]["resourceVersion"] = Value::from(resource_version(&live));
-            let call = Call::apply(self.target(MANAGER, force), &body).accept(METADATA);
-            let done = || async { Ok(self.get().await?.is_some_and(|o| self.is_done(&o))) };
-            let conflict = match self.api.settle(&call, done).await {
-                Ok(_) => return Ok(uid(&live).to_owned()),
-                Err(e) if e.is_conflict() => e,
-                Err(e) => return Err(e.into()),
+            let version = resource_version(&live);
+            let mut written = self.write(Some(uid(&live)), version, force).await?;
+            if force == Force::No
+                && self.force() == Force::Yes
+                && matches!(&written, Written::Conflict { refusal, doubt: Doubt::None } if self.is_told(refusal))
+            {
+                written = self.write(Some(uid(&live)), version, Force::Yes).await?;
+            }
+            let Written::Conflict { refusal, doubt } = written else {
+                return Ok(uid(&live).to_owned());
             };
             let Some(now) = self.get().await? else {
-                return Err(StepError::Changed);
+                return Err(doubt.error());
             };
             if self.is_done(&now) {
                 return Ok(uid(&now).to_owned());
             }
             // Managers and fields are named where that is what is in the way.
-            if !conflict.causes().is_empty() {
-                return Err(conflict.into());
+            if !refusal.causes().is_empty() {
+                return Err(match self.force() {
+                    Force::No => refusal.into(),
+                    Force::Yes => doubt.error(),
+                });
             }
-            if !fields::same_of_ours(&live, &now) {
+            if !is_as_planned(self.step, &live, &now) {
+                return Err(doubt.error());
+            }
+            live = now;
+            force = Force::No;
+        }
+        Err(StepError::Changed)
+    }
+
+    /// Whether the plan takes anything from others.
+    fn force(&self) -> Force {
+        if self.step.takes.is_empty() && self.step.adoption != Some(Adoption::Asked) {
+            Force::No
+        } else {
+            Force::Yes
+        }
+    }
+
+    /// Whether all that others own of what is sent was in the plan. What could
+    /// not be tried was adopted whoever owns it.
+    fn is_told(&self, refusal: &ApiError) -> bool {
+        let unseen = self.step.adoption == Some(Adoption::Asked)
+            && matches!(self.step.tried, Tried::Unchecked(_));
+        !refusal.causes().is_empty()
+            && (unseen || is_within(&plan::conflicts(refusal), &self.step.takes))
+    }
+
+    /// Gives `.spec.replicas` to a manager of its own before we let go of it:
+    /// a field without an owner would fall back to its default. The number is
+    /// the one that is there, whoever set it; one that is another's by now is
+    /// left alone.
+    async fn hand_over(&self, live: &Value) -> Result<Value, StepError> {
+        let mut live = live.clone();
+        for _ in 0..CHURN_MAX {
+            let Some(replicas) = fields::ceded_replicas(&live) else {
+                return Ok(live);
+            };
+            let body = json!({
+                "apiVersion": self.step.body["apiVersion"],
+                "kind": self.step.body["kind"],
+                "metadata": {
+                    "name": self.step.id.name,
+                    "namespace": self.step.id.namespace,
+                    "uid": uid(&live),
+                    "resourceVersion": resource_version(&live),
+                },
+                "spec": {"replicas": replicas},
+            });
+            let call = Call::apply(self.target(HANDOVER, Force::Yes), &body);
+            let done = || async {
+                Ok(self.get().await?.is_some_and(|o| {
+                    fields::owners(&o, &["f:spec", "f:replicas"]).contains(&HANDOVER)
+                }))
+            };
+            match self.api.settle(&call, done).await {
+                Ok(answer) => return self.or_get(answer).await,
+                Err(e) if e.is_conflict() => {}
+                Err(e) => return Err(e.into()),
+            }
+            let now = self.get().await?.ok_or(StepError::Changed)?;
+            if !is_as_planned(self.step, &live, &now) {
                 return Err(StepError::Changed);
             }
             live = now;
         }
         Err(StepError::Changed)
-    }
-
-    /// Gives `.spec.replicas` to a manager of its own before we let go of it:
-    /// a field without an owner would fall back to its default.
-    async fn hand_over(&self, live: &Value, replicas: i64) -> Result<Value, StepError> {
-        let body = json!({
-            "apiVersion": self.step.body["apiVersion"],
-            "kind": self.step.body["kind"],
-            "metadata": {
-                "name": self.step.id.name,
-                "namespace": self.step.id.namespace,
-                "uid": uid(live),
-            },
-            "spec": {"replicas": replicas},
-        });
-        // The number is the one that is there, whoever set it.
-        let call = Call::apply(self.target(HANDOVER, "&force=true"), &body);
-        let done = || async {
-            Ok(self
-                .get()
-                .await?
-                .is_some_and(|o| fields::owners(&o, &["f:spec", "f:replicas"]).contains(&HANDOVER)))
-        };
-        let answer = self.api.settle(&call, done).await?;
-        self.or_get(answer).await
     }
 
     /// Makes what plain `kubectl apply` owned ours.
@@ -281,6 +427,9 @@ impl Writer<'_> {
             if !fields::has_client_side(&now) {
                 return Ok(now);
             }
+            if !is_as_planned(self.step, &live, &now) {
+                return Err(StepError::Changed);
+            }
             live = now;
         }
         Err(StepError::Changed)
@@ -292,6 +441,14 @@ impl Writer<'_> {
             None => self.get().await?.ok_or(StepError::Changed),
         }
     }
+}
+
+/// Whether these managers and fields are all among those.
+fn is_within(some: &BTreeMap<String, Vec<String>>, all: &BTreeMap<String, Vec<String>>) -> bool {
+    some.iter().all(|(manager, fields)| {
+        all.get(manager)
+            .is_some_and(|known| fields.iter().all(|field| known.contains(field)))
+    })
 }
 
 /// What became of an object that was to be removed.

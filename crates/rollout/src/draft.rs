@@ -147,14 +147,7 @@ fn draft(at: usize, desired: &Desired, live: &Live, choices: &Choices, place: &P
         if let Some(spec) = draft.body.get_mut("spec").and_then(Value::as_object_mut) {
             spec.shift_remove("replicas");
         }
-        let owners = fields::owners(object, &["f:spec", "f:replicas"]);
-        // When its only owner lets go of it the field falls back to its default.
-        let only_ours = owners
-            .iter()
-            .all(|o| [fields::MANAGER, fields::CLIENT_SIDE_APPLY].contains(o));
-        if only_ours && !owners.is_empty() {
-            draft.handover = object.pointer("/spec/replicas").and_then(Value::as_i64);
-        }
+        draft.handover = fields::ceded_replicas(object);
     }
     let nothing = Value::Null;
     let ours = fields::ours(object).unwrap_or(&nothing);

@@ -7,12 +7,15 @@ mod same;
 
 mod compare;
 
+mod meanwhile;
+
 pub mod drift;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 pub use compare::{Difference, compare};
+pub use meanwhile::{same_of_ours, same_to_migrate, same_to_take, without_replicas};
 
 /// The field manager that everything of ours is applied as.
 pub const MANAGER: &str = "consign";
@@ -152,6 +155,19 @@ pub fn owners<'a>(object: &'a Value, steps: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
+/// The replicas that fall back to their default once we let go of them: only
+/// we hold them, or plain `kubectl apply`, whose fields become ours.
+pub fn ceded_replicas(object: &Value) -> Option<i64> {
+    let owners = owners(object, &["f:spec", "f:replicas"]);
+    let only_ours = owners
+        .iter()
+        .all(|owner| [MANAGER, CLIENT_SIDE_APPLY].contains(owner));
+    if owners.is_empty() || !only_ours {
+        return None;
+    }
+    object.pointer("/spec/replicas")?.as_i64()
+}
+
 /// The entries of an object after what plain `kubectl apply` owned has become
 /// ours, so that a field that the package does not have is removed and not
 /// left owned by nobody. What the last-applied annotation takes goes with it.
@@ -226,16 +242,6 @@ pub fn project(object: &Value, fields: &Value) -> Value {
     Value::Object(out)
 }
 
-/// Whether two states of an object agree in all that is ours: what else there
-/// is, a status above all, may have changed.
-pub fn same_of_ours(a: &Value, b: &Value) -> bool {
-    let none = Value::Object(serde_json::Map::new());
-    let (ours_a, ours_b) = (ours(a).unwrap_or(&none), ours(b).unwrap_or(&none));
-    crate::object::uid(a) == crate::object::uid(b)
-        && ours_a == ours_b
-        && (ours_a == &none || project(a, ours_a) == project(b, ours_b))
-}
-
 fn join(into: &mut Value, from: &Value) {
     let (Some(into), Some(from)) = (into.as_object_mut(), from.as_object()) else {
         return;
@@ -269,19 +275,29 @@ mod tests {
     }
 
     #[test]
-    fn a_change_in_what_others_own_is_no_change_of_ours() {
-        let fields = json!({"f:spec": {"f:a": {}, "f:list": {"k:{\"name\":\"x\"}": {"f:v": {}}}}});
-        let object = |a: i64, v: i64, status: i64| {
-            json!({"metadata": {"uid": "u", "managedFields": [
-                {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields}]},
-                "spec": {"a": a, "list": [{"name": "x", "v": v}, {"name": "y", "v": status}]}, "status": status})
+    fn replicas_are_ceded_while_nobody_else_holds_them() {
+        let owned = |managers: &[&str]| {
+            let entries: Vec<Value> = managers
+                .iter()
+                .map(|manager| json!({"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}))
+                .collect();
+            let mut object = managed(&json!(entries));
+            object["spec"] = json!({"replicas": 20});
+            object
         };
-        assert!(same_of_ours(&object(1, 1, 1), &object(1, 1, 2)));
-        assert!(!same_of_ours(&object(1, 1, 1), &object(2, 1, 1)));
-        assert!(!same_of_ours(&object(1, 1, 1), &object(1, 2, 1)));
-        let mut other = object(1, 1, 1);
-        other["metadata"]["uid"] = json!("w");
-        assert!(!same_of_ours(&object(1, 1, 1), &other));
+        assert_eq!(ceded_replicas(&owned(&[MANAGER])), Some(20));
+        assert_eq!(
+            ceded_replicas(&owned(&[CLIENT_SIDE_APPLY, MANAGER])),
+            Some(20)
+        );
+        for others in [
+            &[][..],
+            &["kube-controller-manager"],
+            &[MANAGER, HANDOVER],
+            &["helm"],
+        ] {
+            assert_eq!(ceded_replicas(&owned(others)), None, "{others:?}");
+        }
     }
 
     #[test]
