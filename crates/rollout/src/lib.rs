@@ -46,6 +46,8 @@ pub mod quota;
 pub mod hold;
 pub mod records;
 
+pub mod script;
+
 pub mod overview;
 
 pub mod apply;

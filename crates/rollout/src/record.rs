@@ -215,6 +215,9 @@ pub struct Document {
     /// With what: `consign 0.1.0`, `deploy.sh`.
     #[serde(default)]
     pub tool: String,
+    /// The process, as a Lease names its holder; empty where it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub holder: String,
     /// What the run does.
     #[serde(default)]
     pub act: Act,
@@ -467,6 +470,7 @@ mod tests {
             by: "ann".into(),
             host: "ci".into(),
             tool: "consign".into(),
+            holder: String::new(),
             act: Act::Deploy,
             from: None,
             started: "2026-01-29T10:15:30Z".into(),

@@ -22,6 +22,7 @@ use crate::plan::{self, Act as PlannedAct, Plan};
 use crate::read::{self, Question};
 use crate::record::{self, Act, Document, InventoryItem, Outcome, Record};
 use crate::records;
+use crate::script;
 use crate::stages::{self, Pace, Stages, Stop};
 use crate::wait::Waiter;
 
@@ -250,12 +251,15 @@ impl Run<'_> {
         if headings.last().map_or(0, |h| h.number) != self.plan.newest {
             return Err(refused(vec![changed("another run has ended meanwhile")]));
         }
+        script::ended(api, self.client(), space, &headings, &self.who.me)
+            .await
+            .map_err(refused)?;
         self.still_as_planned(api).await?;
         if (self.stop)() {
             return Err(RunError::Stopped);
         }
         for heading in headings.iter().filter(|h| h.outcome == Outcome::Running) {
-            // Its Lease is ours, so it is over.
+            // Its Lease is ours and no script runs it, so it is over.
             let _ =
                 records::label(api, self.client(), space, heading.number, Outcome::Unknown).await;
         }
@@ -778,6 +782,7 @@ impl<'a> Journal<'a> {
                 by: run.who.me.user.clone(),
                 host: run.who.me.host.clone(),
                 tool: run.who.tool.clone(),
+                holder: run.who.me.to_string(),
                 act,
                 from: run.plan.active.as_ref().map(|a| a.version.clone()),
                 started: now(),

@@ -98,6 +98,7 @@ impl World {
             by: String::new(),
             host: String::new(),
             tool: String::new(),
+            holder: String::new(),
             act: Act::Deploy,
             from: None,
             started: "2026-01-29T10:15:30Z".to_owned(),
