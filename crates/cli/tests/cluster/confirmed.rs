@@ -113,6 +113,44 @@ fn an_object_that_is_gone_meanwhile_stops_it() {
 }
 
 #[test]
+fn what_is_about_to_be_adopted_and_was_changed_meanwhile_stops_it() {
+    let mut stage = Stage::new("confirmed-adopted");
+    stage
+        .sources(&[("settings.yaml", &settings("ours"))])
+        .package(V2);
+    let namespace = stage.namespace.clone();
+    stage.kubectl(&["create", "namespace", &namespace]).exits(0);
+    stage.kubectl_apply(&settings("scripts"), &[]).exits(0);
+    let proxy = recording(&mut stage);
+    let why = format!("ConfigMap {namespace}/settings was changed by someone else");
+    let patch = |stage: &Stage, text: &str| {
+        let patch = format!("{{\"data\": {{\"text\": {text:?}}}}}");
+        stage
+            .kubectl(&["patch", "configmap/settings", "-p", &patch])
+            .exits(0);
+    };
+    // As plain apply left it, and then as somebody else did.
+    for (flags, text) in [
+        (&[][..], "one"),
+        (&["--adopt", "configmap/settings"], "two"),
+    ] {
+        let package = format!("{}@{V2}", stage.client);
+        let mut arguments = vec!["deploy", "--package", package.as_str()];
+        arguments.extend(flags);
+        let mut terminal = Terminal::of(&stage.command(arguments));
+        terminal.until("Proceed with deployment? (y/N)");
+        patch(&stage, text);
+        is_out_of_date(&stage, &proxy, terminal, &why);
+        assert_eq!(stage.get("configmap/settings")["data"]["text"], text);
+        proxy.forget();
+    }
+    stage
+        .deploy(V2, &["--adopt", "configmap/settings"])
+        .exits(0);
+    assert_eq!(stage.get("configmap/settings")["data"]["text"], "ours");
+}
+
+#[test]
 fn what_others_write_beside_our_fields_does_not_stop_it() {
     let (stage, _proxy) = staged("confirmed-churn");
     let versions = || {

@@ -68,7 +68,7 @@ fn ended(child: Child) -> Ran {
 
 /// A Lease of someone on another host, renewed so long ago, that holds for so
 /// many seconds.
-fn somebodys_lease(stage: &Stage, seconds_ago: i64, ttl: u32) -> String {
+pub fn somebodys_lease(stage: &Stage, seconds_ago: i64, ttl: u32) -> String {
     let renewed = time(seconds_ago);
     format!(
         "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata:\n  name: consign.{}\nspec:\n  \
@@ -202,6 +202,27 @@ fn host() -> String {
         .expect("the host has a name")
         .trim()
         .to_owned()
+}
+
+#[test]
+fn d13_a_renewal_whose_answer_was_lost_is_gone_on_from() {
+    let mut stage = staged("d13-unheard", SLOW);
+    let gate = Gate::default();
+    let _proxy = stage.through_proxy(gate.at(gate::record));
+    let run = stage.start(stage.deploy_arguments(V1, &[]));
+    stage.until("writes its record", || gate.is_reached());
+    // As one leaves it behind that was heeded and not heard of: another version
+    // of the same holder's.
+    let lease = format!("lease/consign.{}", stage.client);
+    stage
+        .kubectl(&["annotate", &lease, "example.com/heeded=unheard"])
+        .exits(0);
+    let renewed = || stage.get(&lease)["spec"]["renewTime"].clone();
+    let before = renewed();
+    stage.until("renews it", || renewed() != before);
+    gate.open();
+    ended(run).exits(0);
+    assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }
 
 #[test]

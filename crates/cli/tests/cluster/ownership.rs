@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use serde_json::json;
 use testkit::consign::Ran;
 use testkit::image::Mode;
 
+use crate::gate::{self, Gate};
 use crate::recorded::{nothing_written, recording};
 use crate::stage::{Stage, settings, web};
 
@@ -63,6 +65,52 @@ fn d10_a_field_of_another_manager_is_not_taken_unless_asked() {
         .deploy("v1.1.0", &["--take-over", "their-operator"])
         .exits(0);
     assert_eq!(stage.get("configmap/settings")["data"]["text"], "two");
+}
+
+#[test]
+fn d10_what_others_took_after_the_plan_is_not_taken_back() {
+    let mut stage = Stage::new("d10-later");
+    for (version, more) in [("v1.0.0", ""), ("v1.1.0", "  more: ours\n")] {
+        let settings = settings(version) + more;
+        stage
+            .sources(&[("settings.yaml", &settings)])
+            .package(version);
+    }
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let patch = |stage: &Stage, manager: &str, data: &str| {
+        let (manager, patch) = (
+            format!("--field-manager={manager}"),
+            format!("{{\"data\": {data}}}"),
+        );
+        stage
+            .kubectl(&["patch", "configmap/settings", &manager, "-p", &patch])
+            .exits(0);
+    };
+    patch(&stage, "told", "{\"text\": \"theirs\"}");
+    let gate = Gate::default();
+    let _proxy = stage.through_proxy(gate.at(gate::record));
+    let take = ["--take-over", "told", "--no-rollback"];
+    let run = stage.start(stage.deploy_arguments("v1.1.0", &take));
+    stage.until("writes its record", || gate.is_reached());
+    patch(&stage, "untold", "{\"more\": \"theirs\"}");
+    gate.open();
+    let run: Ran = run.wait_with_output().expect("the binary ends").into();
+    run.exits(11).says("changed by someone else");
+    let data = &stage.get("configmap/settings")["data"];
+    assert_eq!(*data, json!({"text": "theirs", "more": "theirs"}));
+    // What the plan names is taken though the object went on.
+    patch(&stage, "untold", "{\"more\": \"ours\"}");
+    let gate = Gate::default();
+    let _proxy = stage.through_proxy(gate.at(gate::record));
+    let run = stage.start(stage.deploy_arguments("v1.1.0", &take));
+    stage.until("writes its record", || gate.is_reached());
+    patch(&stage, "untold", "{\"besides\": \"theirs\"}");
+    gate.open();
+    let run: Ran = run.wait_with_output().expect("the binary ends").into();
+    run.exits(0);
+    let data = &stage.get("configmap/settings")["data"];
+    let all = json!({"text": "v1.1.0", "more": "ours", "besides": "theirs"});
+    assert_eq!(*data, all);
 }
 
 #[test]

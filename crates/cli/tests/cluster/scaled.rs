@@ -1,9 +1,11 @@
 //! Workloads whose replicas are an autoscaler's.
 
 use serde_json::Value;
+use testkit::consign::Ran;
 use testkit::image::Mode;
 
 use crate::adoption::managers;
+use crate::gate::{self, Gate};
 use crate::recorded::recording;
 use crate::stage::{Stage, web};
 
@@ -90,6 +92,29 @@ fn replicas_stay_when_what_plain_apply_deployed_is_adopted_beside_an_autoscaler(
         .exits(0);
     assert!(events.stdout.contains("from 0 to 2"), "{}", events.stdout);
     events.never_says("from 2 to 1");
+}
+
+#[test]
+fn replicas_that_were_scaled_while_it_ran_are_not_set_back() {
+    let mut stage = Stage::new("scaler-meanwhile");
+    let web = web(&stage.image("v1", Mode::Ok), 0);
+    stage.sources(&[("web.yaml", &web)]).package("v1.0.0");
+    stage
+        .sources(&[("web.yaml", &web), ("scaler.yaml", SCALER)])
+        .package("v1.1.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let gate = Gate::default();
+    let _proxy = stage.through_proxy(gate.at(gate::record));
+    let run = stage.start(stage.deploy_arguments("v1.1.0", &["--no-wait"]));
+    stage.until("writes its record", || gate.is_reached());
+    stage
+        .kubectl(&["scale", "deployment/web", "--replicas=1"])
+        .exits(0);
+    gate.open();
+    let run: Ran = run.wait_with_output().expect("the binary ends").into();
+    run.exits(0);
+    // With none the autoscaler would leave it alone.
+    assert_ne!(stage.get("deployment/web")["spec"]["replicas"], 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use testkit::api_proxy::{ApiFault, ApiProxy, Seen, Victim, among};
 use testkit::consign::Ran;
 use testkit::image::Mode;
 
+use crate::lease::somebodys_lease;
 use crate::stage::{SERVICE, Stage, settings, web};
 use crate::terminal::Terminal;
 
@@ -231,6 +232,90 @@ fn the_namespace_goes_only_for_the_clients_name() {
     Terminal::of(&command)
         .answers(&question, &format!("{}\n", stage.client))
         .ends()
+        .exits(0)
+        .says(&format!("{namespace} deleted"));
+    assert_eq!(stage.get(&namespace), Value::Null);
+}
+
+/// A release of another client in this one's namespace.
+fn somebodys_release(stage: &Stage) -> String {
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: consign.other.r1
+  labels:
+    app.kubernetes.io/managed-by: consign
+    consign.dev/client: other
+    consign.dev/outcome: active
+    consign.dev/version: v1.0.0
+data: {{record.json: '{{}}', of: {}}}
+",
+        stage.client
+    )
+}
+
+#[test]
+fn the_namespace_stays_when_somebody_came_while_the_question_stood() {
+    let stage = Stage::new("delete-meanwhile");
+    stage.sources(&[("settings.yaml", &settings("x"))]);
+    stage.package("v1.0.0");
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let namespace = format!("namespace/{}", stage.namespace);
+    let command = stage.command(undeploy(&stage, &["--delete-namespace"]));
+    let asked = || {
+        let mut terminal = Terminal::of(&command);
+        terminal.until(&format!("Type {} to proceed:", stage.client));
+        terminal
+    };
+    let confirmed = |mut terminal: Terminal| {
+        let name = format!("{}\n", stage.client);
+        terminal.answers("to proceed:", &name).ends()
+    };
+    let is_there = || {
+        let phase = stage.get(&namespace)["status"]["phase"].clone();
+        assert_eq!(phase, "Active");
+    };
+    let shared = format!("Namespace {} has releases of other too", stage.namespace);
+    let other = ["delete", "configmap/consign.other.r1"];
+
+    // What is the client's own is gone by then.
+    let terminal = asked();
+    stage
+        .kubectl_apply(&somebodys_release(&stage), &[])
+        .exits(0);
+    confirmed(terminal).exits(11).says(&shared);
+    is_there();
+    assert_eq!(stage.get("configmap/settings"), Value::Null);
+    stage.kubectl(&other).exits(0);
+
+    // Nothing is left but the Namespace.
+    let terminal = asked();
+    stage
+        .kubectl_apply(&somebodys_release(&stage), &[])
+        .exits(0);
+    confirmed(terminal).exits(5).says(&shared);
+    is_there();
+    stage.kubectl(&other).exits(0);
+
+    let terminal = asked();
+    stage.deploy("v1.0.0", &[]).exits(0);
+    confirmed(terminal)
+        .exits(6)
+        .says("another run has ended meanwhile");
+    is_there();
+    assert!(stage.get("configmap/settings").is_object());
+    stage.run(undeploy(&stage, &["--yes"])).exits(0);
+
+    let lease = format!("lease/consign.{}", stage.client);
+    stage.kubectl(&["delete", &lease]).exits(0);
+    stage
+        .kubectl_apply(&somebodys_lease(&stage, 0, 600), &[])
+        .exits(0);
+    confirmed(asked()).exits(6).says("ann@elsewhere");
+    is_there();
+    stage.kubectl(&["delete", &lease]).exits(0);
+    confirmed(asked())
         .exits(0)
         .says(&format!("{namespace} deleted"));
     assert_eq!(stage.get(&namespace), Value::Null);

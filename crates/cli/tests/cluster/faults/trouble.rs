@@ -9,6 +9,7 @@ use testkit::api_proxy::{ApiFault, Seen, among};
 
 use super::scene::{LeaseIs, Scene, V1, V2};
 use crate::gate;
+use crate::stage::{Stage, settings};
 
 /// How often one write may be sent.
 const ATTEMPTS: usize = 6;
@@ -176,6 +177,35 @@ fn d11_what_a_first_deploy_made_without_hearing_of_it_is_removed() {
     assert!(left.is_empty(), "{left:?}");
     scene.well(&scene.deploy(V1)).exits(0);
     scene.is_good(V1, LeaseIs::Free, "afterwards");
+}
+
+#[test]
+fn d11_what_was_made_unheard_and_is_not_as_it_was_sent_is_removed() {
+    let mut stage = Stage::new("d11-mutated");
+    let text = settings(V1) + "  more: kept\n";
+    stage.sources(&[("settings.yaml", &text)]).package(V1);
+    let (cluster, namespace) = (stage.cluster, stage.namespace.clone());
+    let (lost, changed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let _proxy = stage.through_proxy(move |seen, _| {
+        if !seen.path.ends_with("/configmaps/settings") || seen.parameter("dryRun").is_some() {
+            return ApiFault::None;
+        }
+        if seen.is_write() && !lost.swap(true, Ordering::SeqCst) {
+            return ApiFault::DropAfter;
+        }
+        if lost.load(Ordering::SeqCst) && !changed.swap(true, Ordering::SeqCst) {
+            let patch = r#"{"data": {"text": "another"}}"#;
+            let patched =
+                cluster.kubectl(["patch", "configmap/settings", "-n", &namespace, "-p", patch]);
+            drop(patched);
+        }
+        ApiFault::None
+    });
+    stage
+        .deploy(V1, &[])
+        .exits(10)
+        .says("whether it was written is not known");
+    assert!(stage.get("configmap/settings").is_null());
 }
 
 /// A webhook for Deployments of a namespace at a port where nobody listens.
