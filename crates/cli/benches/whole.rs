@@ -2,9 +2,8 @@
 //!
 //! The peers are today's scripts, whose text is not part of this project:
 //! `CONSIGN_BASELINE` names the directory that holds package-client.sh and
-//! verify-package.sh, else `../shared/baseline` beside the checkout. Each figure
-//! is the median of runs that take turns, so that a drifting machine drifts for
-//! both; the ratio is the peer's time over ours.
+//! verify-package.sh. Each figure is the median of runs that take turns, so that
+//! a drifting machine drifts for both; the ratio is the peer's time over ours.
 
 #![expect(
     clippy::print_stdout,

@@ -60,7 +60,7 @@ pub enum Nodes {
 /// How many minor versions a server may be away from the one that a package
 /// was checked against.
 ///
-/// Source: row D23 of the cases; Kubernetes' own version skew policy.
+/// Source: Kubernetes' version skew policy.
 const SKEW: u32 = 1;
 
 /// Judges a cluster.

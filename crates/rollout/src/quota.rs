@@ -24,7 +24,7 @@ use usage::{ONE, Side, UNPREFIXED, Usage};
 /// while, containers without the requests that a quota insists on, and quotas
 /// of which it is not known which pods they count.
 ///
-/// Source: row D6 of the cases; Kubernetes' resource quota evaluators.
+/// Source: Kubernetes' resource quota evaluators.
 pub fn exceeded(quotas: &[Value], wanted: &Wanted, drafts: &[Draft], live: &Live) -> Vec<Finding> {
     if quotas.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! R3: an editor saves the file while it is being updated.
+//! An editor saves the file while it is being updated.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

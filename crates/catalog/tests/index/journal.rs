@@ -1,4 +1,4 @@
-//! R10: deployed, and not noted yet.
+//! Deployed, and not noted yet.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;

@@ -1,4 +1,4 @@
-//! R1 and R8: killed, or refused by the disk, at any call of an update.
+//! Killed, or refused by the disk, at any call of an update.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

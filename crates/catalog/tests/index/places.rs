@@ -1,4 +1,4 @@
-//! R7: files and places that are not as usual.
+//! Files and places that are not as usual.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};

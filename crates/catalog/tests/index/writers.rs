@@ -1,4 +1,4 @@
-//! R2: many writers at once.
+//! Many writers at once.
 
 use std::fs;
 

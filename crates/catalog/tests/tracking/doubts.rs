@@ -1,4 +1,4 @@
-//! R4, R9 and R12: what is read, and odd.
+//! What is read, and odd.
 
 use catalog::tracking::{Known, Primary, Status, differences, doubts, parse};
 use model::finding::Severity;

@@ -1,4 +1,4 @@
-//! R6: comments and unknown keys survive any changes, and what comes out says
+//! Comments and unknown keys survive any changes, and what comes out says
 //! what was meant.
 
 use std::collections::BTreeMap;

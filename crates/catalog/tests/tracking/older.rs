@@ -1,4 +1,4 @@
-//! R12 and R10: a change that comes late does not override what is newer.
+//! A change that comes late does not override what is newer.
 
 use catalog::tracking::{Status, apply, parse};
 

@@ -1,4 +1,4 @@
-//! R5: what is not read at all.
+//! What is not read at all.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Objects that were there before: row D19.
+//! Objects that were there before.
 
 use serde_json::{Value, json};
 use testkit::image::Mode;

@@ -1,5 +1,4 @@
-//! Which cluster is meant and by whom, and what nobody else may learn of it:
-//! rows D23, D24 and X11.
+//! Which cluster is meant and by whom, and what nobody else may learn of it.
 
 use std::collections::BTreeSet;
 use std::fs;

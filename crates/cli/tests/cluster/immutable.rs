@@ -1,4 +1,4 @@
-//! What cannot simply be changed or made: row D18.
+//! What cannot simply be changed or made.
 
 use testkit::image::Mode;
 

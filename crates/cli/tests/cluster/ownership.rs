@@ -1,4 +1,4 @@
-//! Fields that others own: row D10.
+//! Fields that others own.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What the API server says when it is asked beforehand: rows D7 and D8.
+//! What the API server says when it is asked beforehand.
 
 use testkit::api_proxy::{ApiFault, ApiProxy};
 use testkit::consign::make_writable;

@@ -1,5 +1,5 @@
-//! What is secret stays so: rows D21 and D22, and values planted in the
-//! cluster that may not be in any byte that consign writes.
+//! What is secret stays so, and values planted in the cluster
+//! that may not be in any byte that consign writes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

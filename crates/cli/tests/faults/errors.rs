@@ -41,7 +41,7 @@ fn g3_g4_g5_a_refused_call_leaves_nothing_or_says_what_it_left() {
             let ran = ran.exits(7).says(text).says(NAME);
             let there = check_whole_or_absent(&hosting, &whole, &after);
             if call.text == last.text {
-                // G5: others may have seen it, so it stays.
+                // Others may have seen it, so it stays.
                 assert!(there, "{after}");
                 ran.says("durability is not confirmed").says("verify");
             } else {
@@ -58,7 +58,7 @@ fn g3_g4_g5_a_refused_call_leaves_nothing_or_says_what_it_left() {
                 old,
                 "{after}"
             );
-            // G4: a flush that failed is not asked for again.
+            // A flush that failed is not asked for again.
             let refused = seen.iter().position(|c| c.text.contains("(INJECTED)"));
             let refused = refused.expect("it was refused");
             let again = seen[refused + 1..].iter().any(|c| c.name == "fsync");

@@ -1,5 +1,5 @@
 //! Faults of the machine against the real binary: killed, refused, raced,
-//! moved. Each test is named after its row of the list of faults.
+//! moved.
 //!
 //! `strace` stops the binary at a system call and makes it fail or kills it
 //! there; nothing in the binary knows of it.

@@ -1,5 +1,4 @@
-//! Damaged packages at the binary: exit code and words. Each test is named
-//! after its row of the list of bad inputs.
+//! Damaged packages at the binary: exit code and words.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be run fails the test")]
 

@@ -1,4 +1,4 @@
-//! Images are found (row G23).
+//! Images are found.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Images are pinned, and compared with images.txt (rows G23 and V11).
+//! Images are pinned, and compared with images.txt.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What may not be shipped (rows G14, G15, G25, G28, G29, G30).
+//! What may not be shipped.
 
 use std::collections::BTreeSet;
 

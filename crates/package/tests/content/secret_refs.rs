@@ -1,4 +1,4 @@
-//! secrets.env.enc (row V13, and K12's paths).
+//! secrets.env.enc, and the paths in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -487,7 +487,7 @@ fn a_package_is_deployed_to_a_real_api_server_and_recorded() {
     let first = small("v1.2.3", "blue");
     let site = Site::new(&first);
 
-    // D6: no node is Ready, or there is none.
+    // No node is Ready, or there is none.
     let output = cluster.run(&site, &["--yes"]);
     ends(&output, 9);
     assert!(stderr(&output).contains("no node is Ready"));
@@ -511,7 +511,7 @@ fn a_package_is_deployed_to_a_real_api_server_and_recorded() {
     assert!(stdout(&output).contains("namespace/sh-acme-corp serverside-applied (server dry run)"));
     ends(&cluster.kubectl(&["get", "namespace", "sh-acme-corp"]), 1);
 
-    // D4: nobody there to ask.
+    // Nobody there to ask.
     let output = cluster.run(&site, &[]);
     ends(&output, 2);
     assert!(stderr(&output).contains("--yes"));
@@ -571,7 +571,7 @@ fn deploys(cluster: &Cluster, site: &Site, first: &Package) {
     let world = fs::read_link("/proc/self/ns/pid").unwrap();
     assert_eq!(world.to_str().unwrap(), format!("pid:[{pids}]"));
 
-    // D21: what is captured of the first version holds no secret value.
+    // What is captured of the first version holds no secret value.
     cluster.says(&[
         "create",
         "secret",
@@ -688,7 +688,7 @@ fn stops(cluster: &Cluster) {
     stopped("an autoscaler owns .spec.replicas of Deployment/web");
     cluster.says(&["delete", "hpa", "web", "-n", "sh-acme-corp"]);
 
-    // D10: someone else's field; then what scripts wrote, which is taken over.
+    // Someone else's field; then what scripts wrote, which is taken over.
     cluster.says(&[
         "label",
         "configmap",
@@ -759,7 +759,7 @@ fn looks_again(cluster: &Cluster) {
     };
     assert_eq!(outcome(3), "active");
 
-    // D13: another run begins, or takes this one for dead, once its record is
+    // Another run begins, or takes this one for dead, once its record is
     // there.
     let newer = "consign.acme-corp.r9";
     let begins = format!(
@@ -818,7 +818,7 @@ fn looks_again(cluster: &Cluster) {
     assert_eq!(outcome(6), "failed");
     cluster.says(&["delete", "lease", "consign.acme-corp", "-n", "sh-acme-corp"]);
 
-    // D10: someone edits what is to be taken from kubectl apply, once that was
+    // Someone edits what is to be taken from kubectl apply, once that was
     // found fit to take.
     cluster.says(&["delete", "configmap", "settings", "-n", "sh-acme-corp"]);
     let applied = fourth.top.path().join("applied.yaml");

@@ -1,4 +1,4 @@
-//! Packages made long ago, or by others (row X12).
+//! Packages made long ago, or by others.
 
 use std::fs;
 use std::path::{Path, PathBuf};

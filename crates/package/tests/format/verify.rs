@@ -1,4 +1,4 @@
-//! Verification: the rows V1 to V17 on bytes in memory.
+//! Verification, on bytes in memory.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Rows of the cases in the server's own words: what it refuses, who it says
+//! In the server's own words: what it refuses, who it says
 //! owns what, and what it makes of a plan.
 
 use model::digest::Digest;
