@@ -31,29 +31,37 @@ pub fn package(
             .join(h.settings.packages.as_str())
             .join(name.to_string())
     });
-    let tree = match local.filter(|path| path.symlink_metadata().is_ok()) {
-        Some(path) => package_place::read(&path).map_err(|f| vec![f])?,
-        None => match record.bundle() {
-            None => return Ok(None),
-            Some(bytes) => bundle::unpack(&name.to_string(), &bytes).map_err(|e| {
-                vec![damaged(
-                    &name,
-                    &format!(
-                        "the copy in release record {} is damaged: {e}",
-                        record.number
-                    ),
-                )]
-            })?,
-        },
+    let local = local.filter(|path| path.symlink_metadata().is_ok());
+    let copy = |why: &str| {
+        let why = format!(
+            "the copy in release record {} is damaged: {why}",
+            record.number
+        );
+        vec![damaged(&name, &why)]
+    };
+    let tree = match &local {
+        Some(path) => package_place::read(path).map_err(|f| vec![f])?,
+        None if record.package.is_none() => return Ok(None),
+        None => {
+            let bytes = record
+                .bundle()
+                .ok_or_else(|| copy("it cannot be unpacked"))?;
+            bundle::unpack(&name.to_string(), &bytes).map_err(|e| copy(&e.to_string()))?
+        }
     };
     let report =
         package_place::verify_tree(&tree, hosting, how, environment).map_err(|f| vec![f])?;
     let Some(package) = report.package else {
-        return Err(report
+        let errors: Vec<Finding> = report
             .findings
             .into_iter()
             .filter(Finding::is_error)
-            .collect());
+            .collect();
+        return Err(match (local, errors.first()) {
+            // Nobody can rename or mend what lies in a record.
+            (None, Some(first)) => copy(&first.to_string()),
+            _ => errors,
+        });
     };
     if package.digest().to_string() != document.digest {
         return Err(vec![damaged(

@@ -91,18 +91,26 @@ fn b1_a_copy_that_is_damaged_or_nowhere_changes_nothing() {
         .to_owned();
     let proxy = recording(&mut stage);
     let garbage = "bm8gYXJjaGl2ZQ==";
-    for package in [
-        format!("{garbage:?}"),
-        format!("{other:?}"),
-        "null".to_owned(),
+    for (package, why) in [
+        (
+            format!("{garbage:?}"),
+            "is not the one that was deployed: the copy in release record 1 is damaged: ",
+        ),
+        (
+            format!("{other:?}"),
+            "is not the one that was deployed: the copy in release record 1 is damaged: MANIFEST.json: name mismatch",
+        ),
+        (
+            "null".to_owned(),
+            "is neither in the packages directory nor in release record 1",
+        ),
     ] {
         patch_record(
             &stage,
             1,
             &format!(r#"{{"binaryData": {{"package.tar.gz": {package}}}}}"#),
         );
-        let ran = back(&stage, &[]).exits(3);
-        assert!(ran.stderr.contains("[ERROR] "), "{}", ran.stderr);
+        back(&stage, &[]).exits(3).says(why);
         assert!(proxy.writes().is_empty(), "{:?}", proxy.writes());
     }
     assert_eq!(text(&stage), "v1.1.0");
