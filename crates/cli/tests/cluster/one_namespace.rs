@@ -88,14 +88,23 @@ fn a_user_of_one_namespace_is_told_at_once_all_that_lacks() {
 
 #[test]
 fn a_user_of_one_namespace_cannot_have_another_made() {
-    let (mut stage, token) = with_user(Stage::new("user-makes"));
+    let (_home, token) = with_user(Stage::new("user-home"));
+    let mut stage = Stage::new("user-makes");
     stage
         .sources(&[("settings.yaml", &settings("one"))])
         .package("v1.0.0");
     let namespace = stage.namespace.clone();
     let proxy = stage.through_proxy_as(&token, |_, _| ApiFault::None);
-    stage.kubectl(&["delete", "namespace", &namespace]).exits(0);
-    stage.deploy("v1.0.0", &[]).exits(9);
+    stage
+        .deploy("v1.0.0", &[])
+        .exits(9)
+        .says(&format!(
+            "Not allowed to create, delete, get, list, patch, update configmaps in namespace {namespace}"
+        ))
+        .says(&format!(
+            "Not allowed to create, get, update leases.coordination.k8s.io in namespace {namespace}"
+        ));
+    assert!(stage.get(&format!("namespace/{namespace}")).is_null());
     nothing_written(&proxy);
 }
 
