@@ -558,8 +558,12 @@ quote_answer() {
 capture_state() {
   local kinds state line skip='' secret=no indent
   info "Capturing current deployment state..."
-  state=${TMPDIR:-/tmp}/deploy-state-$namespace-$(date +%Y%m%d%H%M%S).yaml
-  if [[ -e $state || -L $state ]]; then die 7 "$state exists already" "try again"; fi
+  # Another one may have been captured in this second.
+  for _ in 1 2 3; do
+    state=${TMPDIR:-/tmp}/deploy-state-$namespace-$(date +%Y%m%d%H%M%S).yaml
+    if [[ ! -e $state && ! -L $state ]]; then break; fi
+    heed sleep 1
+  done
   set -o noclobber
   { exec {out}>"$state"; } 2>/dev/null || die 7 "cannot create $state"
   set +o noclobber
