@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use testkit::consign::{Ran, copy_tree};
 
 use crate::packaged::{Packaged, no_pods, text};
-use crate::stage::Stage;
+use crate::stage::{Stage, settings};
 use crate::terminal::Terminal;
 
 /// A Lease of this age, in seconds, that holds for so many.
@@ -115,6 +115,36 @@ fn d4_the_script_and_consign_take_the_same_answers() {
     assert_eq!(text(&stage), "v1.2.0");
     Terminal::of(&script()).types(" yes \n").ends().exits(0);
     assert_eq!(text(&stage), "v1.1.0");
+}
+
+#[test]
+fn d10_an_edit_while_the_question_stands_is_not_taken_for_what_was_looked_at() {
+    let stage = Stage::new("edited");
+    let packaged = Packaged::on(&stage);
+    no_pods(&stage, "v1.0.0");
+    stage
+        .cluster
+        .kubectl(["create", "namespace", &stage.namespace])
+        .unwrap();
+    stage.kubectl_apply(&settings("v0.9.0"), &[]).exits(0);
+    let mut command = packaged.script("v1.0.0", &[]);
+    let path = format!("{}:/usr/bin:/bin", stage.hosting.path("bin").display());
+    command.env("PATH", path);
+    let mut terminal = Terminal::of(&command);
+    terminal.until("are taken over").until("(y/N)");
+    let edit = r#"{"data":{"text":"mine"}}"#;
+    let manager = "--field-manager=kubectl-edit";
+    stage
+        .kubectl(&["patch", "configmap", "settings", manager, "-p", edit])
+        .exits(0);
+    terminal
+        .types("y\n")
+        .ends()
+        .exits(6)
+        .says("conflict with \"kubectl-edit\"")
+        .never_says("Executing deployment");
+    assert_eq!(text(&stage), "mine");
+    assert!(stage.outcomes().is_empty());
 }
 
 #[test]

@@ -133,22 +133,57 @@ fn d12_a_script_goes_on_from_what_another_left() {
     let packaged = Packaged::on(&stage);
     no_pods(&stage, "v1.0.0");
     no_pods(&stage, "v1.1.0");
-    // It is ended once its record is there.
-    packaged.kubectl_that(
-        "if [[ \"$*\" == *apply*/rest* && \"$*\" != *dry-run* ]]; then\n\
+    packaged.kubectl_that(ENDS_THE_SCRIPT);
+    packaged.deploy("v1.0.0").exits(128 + 9);
+    assert_eq!(stage.outcomes(), ["v1.0.0 running"]);
+    packaged.kubectl_that("");
+    packaged.deploy("v1.1.0").exits(0);
+    assert_eq!(text(&stage), "v1.1.0");
+    assert_eq!(stage.outcomes(), ["v1.0.0 unknown", "v1.1.0 active"]);
+}
+
+/// The script is ended once its record is there.
+const ENDS_THE_SCRIPT: &str = "if [[ \"$*\" == *apply*/rest* && \"$*\" != *dry-run* ]]; then\n\
          pid=$PPID script=\n\
          while ((pid > 1)); do\n\
          if [[ $(</proc/$pid/comm) == deploy.sh ]]; then script=$pid; fi\n\
          read -r _ _ _ pid _ </proc/$pid/stat\n\
          done\n\
          kill -KILL $script\n\
-         fi",
-    );
+         fi";
+
+#[test]
+fn d13_a_script_on_another_host_is_waited_for_until_it_is_known_to_have_ended() {
+    let stage = Stage::new("elsewhere");
+    let packaged = Packaged::on(&stage);
+    no_pods(&stage, "v1.0.0");
+    no_pods(&stage, "v1.1.0");
+    packaged.kubectl_that(ENDS_THE_SCRIPT);
     packaged.deploy("v1.0.0").exits(128 + 9);
+    let mut record = stage.records()[0].clone();
+    let holder = record["holder"].as_str().unwrap();
+    let (process, _) = holder.split_once(" boot ").unwrap();
+    record["holder"] = format!("{process} boot another pids 1").into();
+    let name = format!("consign.{}.r1", stage.client);
+    let patch = serde_json::json!({"data": {"record.json": record.to_string()}}).to_string();
+    stage
+        .kubectl(&["patch", "configmap", &name, "-p", &patch])
+        .exits(0);
+
+    let label = format!(
+        "kubectl label configmap {name} -n {} --overwrite consign.dev/outcome=unknown",
+        stage.namespace
+    );
+    stage
+        .deploy("v1.1.0", &[])
+        .exits(6)
+        .says("deploy.sh of v1.0.0 by ")
+        .says("may still run")
+        .says(&label);
     assert_eq!(stage.outcomes(), ["v1.0.0 running"]);
-    packaged.kubectl_that("");
-    packaged.deploy("v1.1.0").exits(0);
-    assert_eq!(text(&stage), "v1.1.0");
+    let words: Vec<&str> = label.split(' ').skip(1).collect();
+    stage.kubectl(&words).exits(0);
+    stage.deploy("v1.1.0", &[]).exits(0);
     assert_eq!(stage.outcomes(), ["v1.0.0 unknown", "v1.1.0 active"]);
 }
 
@@ -179,6 +214,21 @@ fn d13_a_script_that_finds_another_run_after_its_own_leaves_the_word_to_it() {
     stage.until("applies", || {
         text(&stage) == "v1.1.0" && stage.outcomes().len() == 2
     });
+    let client = stage.client.as_str();
+    let runs = format!("still runs as process {}", child.id());
+    for refused in [
+        stage.deploy("v1.2.0", &[]),
+        stage.run(["undeploy", "--client", client, "--yes"]),
+    ] {
+        refused.exits(6).says("deploy.sh of v1.1.0 by ").says(&runs);
+    }
+    assert_eq!(stage.outcomes(), ["v1.0.0 active", "v1.1.0 running"]);
+    // Someone says that it has ended, though it has not.
+    let record = format!("consign.{client}.r2");
+    let label = "consign.dev/outcome=unknown";
+    stage
+        .kubectl(&["label", "configmap", &record, "--overwrite", label])
+        .exits(0);
     stage.deploy("v1.2.0", &[]).exits(0);
     let ran: Ran = child.wait_with_output().unwrap().into();
     ran.exits(12)
