@@ -404,8 +404,7 @@ pub(super) async fn is_alone(
     namespace: &Namespace,
 ) -> Result<(), Finding> {
     let target = format!(
-        "/api/v1/namespaces/{}/configmaps?labelSelector=app.kubernetes.io/managed-by%3Dconsign",
-        namespace
+        "/api/v1/namespaces/{namespace}/configmaps?labelSelector=app.kubernetes.io/managed-by%3Dconsign"
     );
     let list = api
         .send(&Call::get(target).accept(METADATA_LIST))
