@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use model::object::Gvk;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::{Api, ApiError, CONNECTIONS, Call};
 use crate::desired::Desired;
@@ -20,6 +20,10 @@ const LOOK: Duration = Duration::from_millis(60);
 
 /// The longest pause between two looks.
 const LOOK_MAX: Duration = Duration::from_millis(500);
+
+/// How long a look may go on after the deadline, so that a server that is away
+/// does not keep a run for minutes.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long the proof of serving is tried again: pods that were ready may be
 /// on their way out.
@@ -299,8 +303,19 @@ impl Waiter<'_> {
         }
     }
 
-    /// Reads objects, and then what they own, so that this is as new as they.
     async fn look(&self, targets: &[&Desired]) -> Result<Snapshot, ApiError> {
+        let over = self.deadline.max(Instant::now()) + LOOK_LIMIT;
+        timeout_at(over, self.read(targets))
+            .await
+            .unwrap_or_else(|_| {
+                Err(ApiError::Unreachable(
+                    "no answer until the deadline".to_owned(),
+                ))
+            })
+    }
+
+    /// Reads objects, and then what they own, so that this is as new as they.
+    async fn read(&self, targets: &[&Desired]) -> Result<Snapshot, ApiError> {
         let mut kinds: BTreeMap<&Gvk, Vec<&ObjectId>> = BTreeMap::new();
         for desired in targets {
             kinds.entry(&desired.gvk).or_default().push(&desired.id);
@@ -362,12 +377,16 @@ impl Waiter<'_> {
             }
             return Ok(found);
         }
-        for id in ids {
-            match self
-                .api
-                .send(&Call::get(resource.path(&id.namespace, &id.name)))
-                .await
-            {
+        let answers: Vec<Result<Value, ApiError>> = stream::iter(ids)
+            .map(|id| async move {
+                let path = resource.path(&id.namespace, &id.name);
+                self.api.send(&Call::get(path)).await
+            })
+            .buffer_unordered(CONNECTIONS)
+            .collect()
+            .await;
+        for answer in answers {
+            match answer {
                 Ok(object) => found.push(object),
                 Err(e) if e.is_missing() => {}
                 Err(e) => return Err(e),
