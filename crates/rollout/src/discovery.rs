@@ -1,6 +1,6 @@
 //! Which kinds a cluster serves, and at which paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::object::Gvk;
 use serde_json::Value;
@@ -68,6 +68,8 @@ fn escaped(name: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Discovery {
     resources: BTreeMap<(String, String), Vec<Resource>>,
+    /// Groups of which all that is served is known.
+    complete: BTreeSet<String>,
 }
 
 /// The media type of discovery in two requests.
@@ -92,8 +94,15 @@ impl Discovery {
         Ok(found)
     }
 
-    pub(crate) fn add(&mut self, document: &Value) {
+    /// Takes in a document of aggregated discovery.
+    pub fn add(&mut self, document: &Value) {
         for group in items(document, "/items") {
+            // A server behind this one that does not answer is told as stale.
+            let is_stale = |version: &Value| text(version, "/freshness") == "Stale";
+            if !items(group, "/versions").iter().any(is_stale) {
+                self.complete
+                    .insert(text(group, "/metadata/name").to_owned());
+            }
             for version in items(group, "/versions") {
                 for resource in items(version, "/resources") {
                     let gvk = Gvk {
@@ -134,6 +143,12 @@ impl Discovery {
             .get(&(id.group.clone(), id.kind.clone()))?
             .first()
     }
+
+    /// Whether an object may be there though its kind is not served: its group
+    /// is missing, or a server behind this one does not answer.
+    pub fn is_in_doubt(&self, id: &ObjectId) -> bool {
+        self.any(id).is_none() && !self.complete.contains(&id.group)
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +174,23 @@ mod tests {
                 .find(&Gvk::new("rbac.authorization.k8s.io/v2", "Role"))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn an_object_is_in_doubt_while_the_server_of_its_group_does_not_answer() {
+        let mut found = Discovery::default();
+        found.add(&json!({"items": [
+            {"metadata": {"name": "apps"}, "versions": [{"version": "v1", "freshness": "Current"}]},
+            {"metadata": {"name": "metrics.example.com"}, "versions": [
+                {"version": "v2", "freshness": "Current"}, {"version": "v1", "freshness": "Stale"}]},
+        ]}));
+        let doubt = |api_version: &str| {
+            found.is_in_doubt(&ObjectId::of(&json!({
+                "apiVersion": api_version, "kind": "Thing", "metadata": {"name": "a"},
+            })))
+        };
+        assert!(!doubt("apps/v1"));
+        assert!(doubt("metrics.example.com/v1"));
+        assert!(doubt("gone.example.com/v1"));
     }
 }

@@ -16,6 +16,7 @@ pub mod diff;
 pub mod known;
 pub mod order;
 pub mod ready;
+pub mod without;
 
 pub mod fence;
 pub mod holder;

@@ -138,6 +138,21 @@ pub struct Rules {
     pub choices: Choices,
     /// Kinds that are removed though they usually stay.
     pub prune_kinds: BTreeSet<String>,
+    /// UIDs of objects that are deleted and made anew where a field cannot
+    /// change, though nothing in the package says so.
+    pub replaceable: BTreeSet<String>,
+    /// What becomes of fields that others own.
+    pub conflicts: OnConflict,
+}
+
+/// What becomes of fields that another manager owns and that the package sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// The run is refused.
+    #[default]
+    Refuse,
+    /// They stay as they are, and are told.
+    Leave,
 }
 
 /// Plans a run; all that speaks against it at once.
@@ -265,7 +280,7 @@ fn step(
                     after.as_ref()
                 }
                 Some(Trial::Refused(refusal)) if is_immutable(refusal) => {
-                    return replaced(desired, draft, live_object, refusal);
+                    return replaced(desired, draft, live_object, refusal, rules);
                 }
                 Some(Trial::Refused(refusal)) if is_kept_namespace(id, refusal, own) => {
                     act = Act::Skip;
@@ -373,6 +388,7 @@ fn replaced(
     draft: Draft,
     live: &Value,
     refusal: &ApiError,
+    rules: &Rules,
 ) -> Result<Step, Vec<Finding>> {
     let id = desired.id.clone();
     let finished = id.is("batch", "Job")
@@ -385,7 +401,10 @@ fn replaced(
     } else {
         fields.join(", ")
     };
-    if finished || desired.asks.replace == Replace::OnChange {
+    let may = finished
+        || desired.asks.replace == Replace::OnChange
+        || rules.replaceable.contains(uid(live));
+    if may {
         return Ok(Step {
             wanted: draft.wanted,
             id,
@@ -496,6 +515,19 @@ pub fn is_given(
         || manager == AUTOSCALER && fields == [REPLICAS]
 }
 
+/// Managers whose fields may not be taken, and these.
+pub fn kept_by_others(
+    refusal: &ApiError,
+    draft: &Draft,
+    rules: &Rules,
+    own: &str,
+    id: &ObjectId,
+) -> BTreeMap<String, Vec<String>> {
+    let mut found = conflicts(refusal);
+    found.retain(|manager, fields| !is_given(manager, fields, draft, rules, own, id));
+    found
+}
+
 fn unallowed(
     id: &ObjectId,
     takes: &BTreeMap<String, Vec<String>>,
@@ -583,6 +615,13 @@ fn removals(wanted: &Wanted, live: &Live, rules: &Rules) -> Vec<Removal> {
             continue;
         }
         let Some(object) = live.objects.get(&id) else {
+            if !item.uid.is_empty() && live.discovery.is_in_doubt(&id) {
+                found.push(Removal {
+                    item: item.clone(),
+                    uid: item.uid.clone(),
+                    stays: Some("its kind is not served now".to_owned()),
+                });
+            }
             continue;
         };
         // Another one of that name is not ours to remove, nor is one that we

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::access::{self, Permission};
 use crate::api::{Api, ApiError, CONNECTIONS, Call, METADATA, METADATA_LIST};
+use crate::apply;
 use crate::connect::Connection;
 use crate::desired::{Desired, Wanted};
 use crate::discovery::{Discovery, Resource, Scope};
@@ -20,8 +21,9 @@ use crate::health::{self, Check};
 use crate::live::{self, Live, Trial};
 use crate::needs::{self, Found, Skip};
 use crate::object::{ObjectId, items, resource_version, text, uid};
-use crate::plan;
+use crate::plan::{self, OnConflict};
 use crate::records;
+use crate::without;
 
 /// What a run is about.
 #[derive(Debug)]
@@ -131,9 +133,9 @@ pub async fn read(
         // The server would refuse to try anything.
         return Err(said.findings);
     }
-    let drafts = draft::drafts(question.wanted, &live, &question.rules.choices, namespace);
+    let mut drafts = draft::drafts(question.wanted, &live, &question.rules.choices, namespace);
     said.all(exceeded_quotas(question, &basis.quotas, &drafts, &live));
-    live.trials = trials(api, question, &live, &drafts, namespace).await;
+    said.all(try_all(api, question, &mut live, &mut drafts, namespace).await);
     if needs_revisions(question.wanted, &live) {
         match revisions(api, namespace, &live.discovery).await {
             Ok(revisions) => live.revisions = revisions,
@@ -342,8 +344,14 @@ pub(crate) async fn changed_since(
                 let version = resource_version(before);
                 uid(before) == uid(now)
                     && (version == resource_version(now) && !version.is_empty()
-                        || is_same_of_ours(api, discovery, &wanted.objects[step.wanted], before)
-                            .await?)
+                        || is_as_planned(
+                            api,
+                            discovery,
+                            &wanted.objects[step.wanted],
+                            step,
+                            before,
+                        )
+                        .await?)
             }
             // A Namespace that was made just now, or that may not be read.
             (None, Some(_)) | (Some(_), None) => step.id.is_namespace(),
@@ -355,10 +363,11 @@ pub(crate) async fn changed_since(
     Ok(changed)
 }
 
-async fn is_same_of_ours(
+async fn is_as_planned(
     api: &Api,
     discovery: &Discovery,
     desired: &Desired,
+    step: &plan::Step,
     before: &Value,
 ) -> Result<bool, Vec<Finding>> {
     let Some(resource) = discovery.find(&desired.gvk) else {
@@ -366,7 +375,7 @@ async fn is_same_of_ours(
     };
     let path = resource.path(&desired.id.namespace, &desired.id.name);
     match api.send(&Call::get(path)).await {
-        Ok(now) => Ok(fields::same_of_ours(before, &now)),
+        Ok(now) => Ok(apply::is_as_planned(step, before, &now)),
         Err(e) if e.is_missing() => Ok(false),
         Err(e) => Err(vec![unreadable(&resource.plural, &e)]),
     }
@@ -597,8 +606,8 @@ async fn denied(
     let doubtful: Vec<Permission> = wanted
         .into_iter()
         .filter(|p| {
-            !(is_granted_everywhere(rules, p)
-                || p.namespace == namespace && access::granted(rules, p))
+            // What the rules of one namespace grant says nothing of others.
+            p.namespace != namespace || !access::granted(rules, p)
         })
         .collect();
     let denied: BTreeSet<Permission> = stream::iter(doubtful)
@@ -617,17 +626,6 @@ async fn denied(
         .collect()
         .await;
     access::lacking(&denied)
-}
-
-/// Whether rules grant everything, as an administrator's do: the review of one
-/// namespace tells it of all.
-fn is_granted_everywhere(rules: &Value, permission: &Permission) -> bool {
-    items(rules, "/status/resourceRules").iter().any(|rule| {
-        ["/verbs", "/apiGroups", "/resources"]
-            .iter()
-            .all(|key| items(rule, key).iter().any(|v| v == "*"))
-            && items(rule, "/resourceNames").is_empty()
-    }) && permission.namespace.is_empty()
 }
 
 /// What it takes to remove what the package no longer has.
@@ -720,7 +718,22 @@ fn permissions(question: &Question<'_>, live: &Live, namespace: &str) -> BTreeSe
     all
 }
 
-/// Tries what differs, without writing it.
+/// Tries what differs, without writing it; what is left to others is told.
+async fn try_all(
+    api: &Api,
+    question: &Question<'_>,
+    live: &mut Live,
+    drafts: &mut [Draft],
+    namespace: &str,
+) -> Vec<Finding> {
+    live.trials = trials(api, question, live, drafts, namespace).await;
+    match question.rules.conflicts {
+        OnConflict::Refuse => Vec::new(),
+        OnConflict::Leave => leave_to_others(api, question, live, drafts, namespace).await,
+    }
+}
+
+/// What the server says to what differs.
 async fn trials(
     api: &Api,
     question: &Question<'_>,
@@ -746,6 +759,58 @@ async fn trials(
         .buffer_unordered(CONNECTIONS)
         .collect()
         .await
+}
+
+/// How often an object is tried without fields that turn out to be others'.
+const LEFT_MAX: u32 = 3;
+
+/// Takes out of what is applied the fields that others own; which these are.
+async fn leave_to_others(
+    api: &Api,
+    question: &Question<'_>,
+    live: &mut Live,
+    drafts: &mut [Draft],
+    namespace: &str,
+) -> Vec<Finding> {
+    let mut told = Vec::new();
+    for draft in drafts {
+        let desired = &question.wanted.objects[draft.wanted];
+        let id = &desired.id;
+        for _ in 0..LEFT_MAX {
+            let Some(Trial::Conflicts {
+                after: None,
+                refusal,
+            }) = live.trials.get(id)
+            else {
+                break;
+            };
+            let kept = plan::kept_by_others(refusal, draft, question.rules, namespace, id);
+            let mut is_less = false;
+            for (manager, fields) in kept {
+                for field in fields {
+                    is_less |= without::take_out(&mut draft.body, &field);
+                    told.push(left(id, &field, &manager));
+                }
+            }
+            let Some(resource) = live.discovery.find(&desired.gvk).filter(|_| is_less) else {
+                break;
+            };
+            let trial = trial(api, resource, draft, id, question.rules, namespace).await;
+            live.trials.insert(id.clone(), trial);
+        }
+    }
+    told
+}
+
+fn left(id: &ObjectId, field: &str, manager: &str) -> Finding {
+    Finding::warning(
+        "field-left",
+        Class::Conflict,
+        format!("{id}: {field} belongs to manager {manager:?} and stays as it is"),
+    )
+    .help(format!(
+        "To have it back, deploy with --take-over {manager}"
+    ))
 }
 
 /// Tries one object without writing it.

@@ -1,6 +1,6 @@
 //! A whole run: the Lease, the record, the stages, and what follows from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,21 +9,21 @@ use model::name::{ClientName, Namespace};
 use package::trust::TrustedPackage;
 
 use crate::api::{Api, ApiError};
-use crate::apply;
+use crate::apply::{self, Done};
 use crate::connect::Connection;
-use crate::desired::Wanted;
+use crate::desired::{Desired, Wanted};
 use crate::discovery::Discovery;
 use crate::event::{Event, Tell};
 use crate::hold::{Hold, HoldError, Taking};
 use crate::holder::Holder;
 use crate::object::ObjectId;
 use crate::order;
-use crate::plan::{self, Act as PlannedAct, Plan};
+use crate::plan::{self, Act as PlannedAct, OnConflict, Plan};
 use crate::read::{self, Question};
 use crate::record::{self, Act, Document, InventoryItem, Outcome, Record};
 use crate::records;
 use crate::script;
-use crate::stages::{self, Pace, Stages, Stop};
+use crate::stages::{self, Pace, Stages, Stop, Waiting};
 use crate::wait::Waiter;
 
 /// Who runs it.
@@ -164,7 +164,7 @@ impl Run<'_> {
             },
         )
         .await
-        .map_err(|e| not_begun(self.not_held(&e), &applied))?;
+        .map_err(|e| not_begun(self.not_held(&e).into_iter().collect(), &applied))?;
         let api = self.connection.api.behind(hold.fence());
         let result = Box::pin(self.held(&api, applied, tell)).await;
         hold.release().await;
@@ -243,7 +243,7 @@ impl Run<'_> {
         applied: BTreeMap<ObjectId, apply::Applied>,
         tell: &mut Tell<'_>,
     ) -> Result<Release, RunError> {
-        let refused = |findings: Vec<Finding>| RunError::Refused(findings);
+        let refused = |findings: Vec<Finding>| not_begun(findings, &applied);
         let space = self.namespace().as_str();
         let headings = records::headings(api, self.client(), space)
             .await
@@ -254,9 +254,9 @@ impl Run<'_> {
         script::ended(api, self.client(), space, &headings, &self.who.me)
             .await
             .map_err(refused)?;
-        self.still_as_planned(api).await?;
+        self.still_as_planned(api).await.map_err(refused)?;
         if (self.stop)() {
-            return Err(RunError::Stopped);
+            return Err(refused(Vec::new()));
         }
         for heading in headings.iter().filter(|h| h.outcome == Outcome::Running) {
             // Its Lease is ours and no script runs it, so it is over.
@@ -267,6 +267,7 @@ impl Run<'_> {
             self,
             api,
             self.orders.act,
+            self.orders.pace.waiting,
             (self.package, self.wanted),
             self.plan.newest + 1,
         )
@@ -300,18 +301,17 @@ impl Run<'_> {
 
     /// What was confirmed is what is applied: fields of ours, and which object
     /// bears a name, are as they were when the plan was made.
-    async fn still_as_planned(&self, api: &Api) -> Result<(), RunError> {
+    async fn still_as_planned(&self, api: &Api) -> Result<(), Vec<Finding>> {
         let findings: Vec<Finding> =
             read::changed_since(api, self.discovery, self.plan, self.wanted)
-                .await
-                .map_err(RunError::Refused)?
+                .await?
                 .into_iter()
                 .map(|id| changed(&format!("{id} was changed by someone else")))
                 .collect();
         if findings.is_empty() {
             Ok(())
         } else {
-            Err(RunError::Refused(findings))
+            Err(findings)
         }
     }
 
@@ -336,8 +336,11 @@ impl Run<'_> {
                         format!("{} was applied and stays", stays.join(", ")),
                     ));
                 }
+                // Nothing but Namespaces and definitions of the package: this
+                // tells it from a run that failed.
+                let inventory = stages.created().into_iter().chain(stages.left()).collect();
                 let _ = journal
-                    .end(api, Outcome::Failed, stages.created(), &told, tell)
+                    .end(api, Outcome::Failed, inventory, &told, tell)
                     .await;
                 Err(RunError::Refused(findings))
             }
@@ -389,7 +392,7 @@ impl Run<'_> {
     }
 
     /// A first deploy that failed: what it made goes; Namespace and
-    /// definitions stay.
+    /// definitions stay. So does what was there before, as this run left it.
     async fn undo(
         &self,
         api: &Api,
@@ -399,7 +402,7 @@ impl Run<'_> {
         tell: &mut Tell<'_>,
     ) -> Result<Release, RunError> {
         let (perhaps, unknown) = stages.perhaps_created().await;
-        let (stays, going): (Vec<InventoryItem>, Vec<InventoryItem>) = stages
+        let (basis, going): (Vec<InventoryItem>, Vec<InventoryItem>) = stages
             .created()
             .into_iter()
             .chain(perhaps)
@@ -407,19 +410,44 @@ impl Run<'_> {
         let mut left = remove_all(api, &stages.discovery, &going, tell).await;
         let removed = going.len() - left.len();
         left.extend(unknown);
-        let mut inventory = stays.clone();
+        let gone: BTreeSet<ObjectId> = going.iter().map(InventoryItem::id).collect();
+        let mut inventory = stages.reached();
+        inventory.retain(|item| !gone.contains(&item.id()));
         inventory.extend(left.iter().map(|(item, _)| item.clone()));
         let _ = journal
             .end(api, Outcome::Failed, inventory, &first_words(&why), tell)
             .await;
-        if left.is_empty() {
+        let (changed, same): (Vec<&apply::Applied>, Vec<&apply::Applied>) =
+            stages.found().partition(|a| {
+                // One that runs pods runs this version.
+                let runs = |d: &Desired| package::pod_spec::of_kind(&d.gvk).is_some();
+                a.done != Done::Unchanged || self.wanted.find(&a.id).is_some_and(runs)
+            });
+        if left.is_empty() && changed.is_empty() {
+            let basis = basis.iter().map(InventoryItem::id);
             return Err(RunError::Removed {
                 why,
                 removed,
-                stays: stays.iter().map(InventoryItem::id).collect(),
+                stays: basis.chain(same.iter().map(|a| a.id.clone())).collect(),
             });
         }
-        why.extend(left.into_iter().map(|(item, error)| {
+        let mut also = vec![Finding::info(
+            "removed",
+            Class::Cluster,
+            format!("Removed {removed} objects that this run made"),
+        )];
+        also.extend(changed.into_iter().map(|applied| {
+            Finding::error(
+                "not-put-back",
+                Class::Cluster,
+                format!(
+                    "{} was there before and stays as {} has it",
+                    applied.id, self.package.manifest.version
+                ),
+            )
+            .help("What was in it before is in the state that was captured")
+        }));
+        also.extend(left.into_iter().map(|(item, error)| {
             Finding::error(
                 "not-removed",
                 Class::Cluster,
@@ -431,6 +459,8 @@ impl Run<'_> {
                 item.namespace
             ))
         }));
+        tell(Event::Failed(&also));
+        why.extend(also);
         Err(RunError::NotServing { why })
     }
 
@@ -453,7 +483,7 @@ impl Run<'_> {
         let ended = failed
             .end(api, Outcome::Failed, stages.inventory(), &reason, tell)
             .await;
-        match Box::pin(self.put_back(api, previous, number, &reason, tell)).await {
+        match Box::pin(self.put_back(api, previous, stages, number, &reason, tell)).await {
             Ok(()) => {
                 let _ = records::label(
                     api,
@@ -497,13 +527,14 @@ impl Run<'_> {
         &self,
         api: &Api,
         previous: &TrustedPackage,
+        failed: &Stages<'_>,
         number: u64,
         reason: &str,
         tell: &mut Tell<'_>,
     ) -> Result<(), Stop> {
         let wanted = Wanted::of(previous).map_err(Stop::Failed)?;
-        // Nothing is taken from others that was not ours before; what is not
-        // fit is put back all the same.
+        // What others own beyond what this run may take stays as it is; what
+        // is not fit is put back all the same.
         let skip = [
             crate::health::Check::Nodes,
             crate::health::Check::Quota,
@@ -511,8 +542,10 @@ impl Run<'_> {
         ]
         .into();
         let rules = plan::Rules {
-            choices: crate::draft::Choices::default(),
+            choices: self.rules.choices.clone(),
             prune_kinds: self.rules.prune_kinds.clone(),
+            replaceable: failed.replaceable().await,
+            conflicts: OnConflict::Leave,
         };
         let question = Question {
             package: previous,
@@ -528,12 +561,16 @@ impl Run<'_> {
         let reading = read::read(&connection, &question)
             .await
             .map_err(Stop::Failed)?;
+        for warning in reading.warnings {
+            tell(Event::Note(warning));
+        }
         let plan = plan::plan(previous, &wanted, reading.drafts, &reading.live, &rules)
             .map_err(Stop::Failed)?;
         let journal = Journal::begin(
             self,
             api,
             Act::AutomaticRollback,
+            Waiting::Serve,
             (previous, &wanted),
             number,
         )
@@ -549,6 +586,8 @@ impl Run<'_> {
             secrets: stages::secret_names(&previous.objects),
             pace: Pace {
                 timeout: self.orders.rollback_timeout,
+                // That it serves again is said of what was proved.
+                waiting: Waiting::Serve,
                 ..self.orders.pace
             },
             since: journal.since,
@@ -565,6 +604,7 @@ impl Run<'_> {
                 &reading.live.discovery,
                 self.namespace().as_str(),
                 &wanted,
+                self.orders.rollback_timeout,
             );
             let running = back.run(tell);
             tokio::pin!(running);
@@ -599,8 +639,8 @@ impl Run<'_> {
 }
 
 /// The end of a run that has no Lease, for this reason or because it was
-/// asked to stop. A Namespace may be there by now.
-fn not_begun(why: Option<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>) -> RunError {
+/// asked to stop, which is without a reason. A Namespace may be there by now.
+fn not_begun(why: Vec<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>) -> RunError {
     let stays = applied.keys().map(|id| {
         Finding::info(
             "stays",
@@ -608,12 +648,14 @@ fn not_begun(why: Option<Finding>, applied: &BTreeMap<ObjectId, apply::Applied>)
             format!("{id} was applied and stays"),
         )
     });
-    match why {
-        Some(finding) => RunError::Refused(std::iter::once(finding).chain(stays).collect()),
-        None if applied.is_empty() => RunError::Stopped,
-        None => RunError::Interrupted {
+    if !why.is_empty() {
+        RunError::Refused(why.into_iter().chain(stays).collect())
+    } else if applied.is_empty() {
+        RunError::Stopped
+    } else {
+        RunError::Interrupted {
             progress: stays.collect(),
-        },
+        }
     }
 }
 
@@ -701,7 +743,13 @@ const UNSTICK_LOOK: Duration = Duration::from_secs(2);
 
 /// Deletes pods of a failed revision for which a `StatefulSet` would wait for
 /// ever, until all are well. Best effort: waiting tells what came of it.
-async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wanted) {
+async fn unstick(
+    api: &Api,
+    discovery: &Discovery,
+    namespace: &str,
+    wanted: &Wanted,
+    limit: Duration,
+) {
     let targets: Vec<_> = wanted
         .objects
         .iter()
@@ -716,15 +764,18 @@ async fn unstick(api: &Api, discovery: &Discovery, namespace: &str, wanted: &Wan
         namespace,
         fail_after_restarts: u32::MAX,
         since: None,
-        deadline: tokio::time::Instant::now(),
+        deadline: tokio::time::Instant::now() + limit,
     };
     loop {
         tokio::time::sleep(UNSTICK_LOOK).await;
+        // A server that is away for a while is asked again.
         let Ok(stuck) = waiter.stuck(&targets).await else {
-            return;
+            continue;
         };
         if stuck.is_empty() {
-            let states = waiter.states(&targets).await.unwrap_or_default();
+            let Ok(states) = waiter.states(&targets).await else {
+                continue;
+            };
             if states
                 .iter()
                 .all(|(_, readiness)| matches!(readiness, crate::ready::Readiness::Ready(_)))
@@ -764,11 +815,16 @@ impl<'a> Journal<'a> {
         run: &'a Run<'_>,
         api: &Api,
         act: Act,
+        waiting: Waiting,
         (package, wanted): (&TrustedPackage, &Wanted),
         number: u64,
     ) -> Result<Self, Finding> {
         let manifest = &package.manifest;
         let git = manifest.consign.as_ref().and_then(|c| c.git.as_ref());
+        let mut skipped = run.orders.skipped.clone();
+        if waiting == Waiting::None {
+            skipped.push("wait".to_owned());
+        }
         let record = Record {
             number,
             uid: String::new(),
@@ -789,7 +845,7 @@ impl<'a> Journal<'a> {
                 ended: None,
                 reason: run.orders.reason.clone(),
                 outcome: Outcome::Running,
-                skipped: run.orders.skipped.clone(),
+                skipped,
                 run: format!(
                     "{}-{}",
                     std::process::id(),
@@ -868,8 +924,8 @@ impl<'a> Journal<'a> {
                 progress: vec![finding],
             });
         }
+        let mut notes = Vec::new();
         if outcome == Outcome::Active {
-            let mut notes = Vec::new();
             let active: Vec<&record::Heading> = self
                 .headings
                 .iter()
@@ -895,22 +951,58 @@ impl<'a> Journal<'a> {
                     notes.push(e);
                 }
             }
-            if let Err(e) =
-                records::trim(api, self.client, space, &self.headings, self.record.number).await
-            {
-                notes.push(e);
-            }
-            for e in notes {
-                tell(Event::Note(Finding::warning(
-                    "records-not-updated",
-                    Class::Cluster,
-                    format!("Older release records not updated: {e}"),
-                )));
-            }
+        }
+        if let Err(e) =
+            records::trim(api, self.client, space, &self.headings, self.record.number).await
+        {
+            notes.push(e);
+        }
+        for e in notes {
+            tell(Event::Note(Finding::warning(
+                "records-not-updated",
+                Class::Cluster,
+                format!("Older release records not updated: {e}"),
+            )));
         }
         Ok(Release {
             number: self.record.number,
             document: self.record.document,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_begin_names_the_namespace_that_it_made() {
+        let id = ObjectId::of(&serde_json::json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "sh-a"},
+        }));
+        let applied = apply::Applied {
+            id: id.clone(),
+            done: Done::Created,
+            uid: "1".to_owned(),
+        };
+        let made = BTreeMap::from([(id, applied)]);
+        let told = |findings: Vec<Finding>| {
+            findings
+                .iter()
+                .map(|f| f.code.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let RunError::Refused(findings) = not_begun(vec![changed("why")], &made) else {
+            panic!("it is refused");
+        };
+        assert_eq!(told(findings), ["changed-meanwhile", "stays"]);
+        let RunError::Interrupted { progress } = not_begun(Vec::new(), &made) else {
+            panic!("something was written");
+        };
+        assert_eq!(told(progress), ["stays"]);
+        assert!(matches!(
+            not_begun(Vec::new(), &BTreeMap::new()),
+            RunError::Stopped
+        ));
     }
 }

@@ -519,18 +519,77 @@ impl Stages<'_> {
                 )
             })
             .collect();
-        items.extend(
-            self.plan
-                .removals
-                .iter()
-                .filter(|r| !self.removed.contains(&r.item.id()))
-                .map(|r| InventoryItem {
-                    uid: r.uid.clone(),
-                    held: Held::Left,
-                    ..r.item.clone()
-                }),
-        );
+        items.extend(self.left());
         items
+    }
+
+    /// What earlier releases left and is still there.
+    pub fn left(&self) -> impl Iterator<Item = InventoryItem> + '_ {
+        self.plan
+            .removals
+            .iter()
+            .filter(|r| !self.removed.contains(&r.item.id()))
+            .map(|r| InventoryItem {
+                uid: r.uid.clone(),
+                held: Held::Left,
+                ..r.item.clone()
+            })
+    }
+
+    /// Everything of this release that is in the cluster and is ours, as far
+    /// as this run came: what it did not come to adopt is not.
+    pub fn reached(&self) -> Vec<InventoryItem> {
+        let not_reached: BTreeSet<&ObjectId> = self
+            .plan
+            .steps
+            .iter()
+            .filter(|s| s.adoption.is_some() && !self.applied.contains_key(&s.id))
+            .map(|s| &s.id)
+            .collect();
+        let mut items = self.inventory();
+        items.retain(|item| !item.uid.is_empty() && !not_reached.contains(&item.id()));
+        items
+    }
+
+    /// What of the package was there before this run, but for Namespaces and
+    /// definitions, and is now as the package has it.
+    pub fn found(&self) -> impl Iterator<Item = &Applied> {
+        self.applied
+            .values()
+            .filter(|a| !is_basis(&a.id))
+            .filter(|a| !matches!(a.done, Done::Created | Done::Skipped))
+    }
+
+    /// UIDs of objects that are only there because this version is, and of
+    /// those that it wrote: what the version before needs in their place may
+    /// take it. An object whose contents cannot be had again may only where
+    /// this run took that liberty too.
+    pub async fn replaceable(&self) -> BTreeSet<String> {
+        let before: BTreeSet<&str> = self
+            .plan
+            .active
+            .iter()
+            .flat_map(|active| &active.inventory)
+            .map(|item| item.uid.as_str())
+            .collect();
+        let (perhaps, _) = self.perhaps_created().await;
+        let perhaps = perhaps.into_iter().map(|item| (item.id(), item.uid));
+        self.applied
+            .values()
+            .filter(|a| match a.done {
+                Done::Created | Done::Replaced | Done::Configured => true,
+                Done::Unchanged => !before.contains(a.uid.as_str()),
+                Done::Skipped => false,
+            })
+            .filter(|a| a.done == Done::Replaced || !plan::is_kept(&a.id, self.rules))
+            .map(|a| a.uid.clone())
+            .chain(
+                perhaps
+                    .filter(|(id, _)| !plan::is_kept(id, self.rules))
+                    .map(|(_, uid)| uid),
+            )
+            .filter(|uid| !uid.is_empty())
+            .collect()
     }
 
     /// Objects that this run made.
@@ -610,6 +669,9 @@ pub async fn remove(
     let gvk = model::object::Gvk::new(&item.api_version, &item.kind);
     match discovery.find(&gvk).or_else(|| discovery.any(&id)) {
         Some(resource) => apply::remove(api, resource, &id, uid).await,
+        None if discovery.is_in_doubt(&id) => Err(StepError::Api(ApiError::Unreachable(
+            "its kind is not served now".to_owned(),
+        ))),
         // With its kind went all its objects.
         None => Ok(Removed::Gone),
     }

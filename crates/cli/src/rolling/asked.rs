@@ -41,6 +41,7 @@ impl Rolling<'_> {
                 .iter()
                 .map(|k| k.kind.clone())
                 .collect(),
+            ..plan::Rules::default()
         }
     }
 

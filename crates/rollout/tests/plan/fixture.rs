@@ -35,7 +35,7 @@ impl World {
         let live = Live {
             version: "v1.36.0".to_owned(),
             cluster: None,
-            discovery: Discovery::default(),
+            discovery: kinds(),
             namespace: None,
             objects: BTreeMap::new(),
             scaled: BTreeSet::new(),
@@ -145,6 +145,15 @@ impl World {
         assert_eq!(findings.len(), 1, "{findings:?}");
         findings.remove(0)
     }
+}
+
+/// What a cluster without kinds of others serves.
+fn kinds() -> Discovery {
+    let mut found = Discovery::default();
+    let group = |name: &str| json!({"metadata": {"name": name}, "versions": []});
+    let groups = ["", "apps", "batch"].map(group);
+    found.add(&json!({"items": groups}));
+    found
 }
 
 pub fn deployment(replicas: Option<i64>) -> Value {

@@ -45,7 +45,7 @@ fn what_is_not_there_is_made_and_what_cannot_be_tried_yet_is_tried_later() {
             (&Act::Create, &tried)
         );
         assert!(!plan.is_quiet());
-        // Row D7: a webhook that cannot be tried is worth a warning.
+        // A webhook that cannot be tried is worth a warning.
         let codes: Vec<&str> = plan.warnings.iter().map(|w| w.code).collect();
         assert_eq!(
             codes,
@@ -156,7 +156,7 @@ fn d7_every_object_that_the_server_rejects_is_named_at_once() {
     );
     assert!(
         findings[0].message.contains("unknown field"),
-        "row D8: {}",
+        "{}",
         findings[0].message
     );
 }
@@ -403,10 +403,29 @@ fn d18_a_finished_job_is_replaced_and_a_running_one_refuses() {
                 .unwrap()
                 .contains("consign.dev/replace: on-change")
         );
-        // Row D22: what the server quotes of a template is not told.
+        // What the server quotes of a template is not told.
         assert!(!format!("{findings:?}").contains("canary"));
     }
     assert!(changed_job(json!({"active": 1}), Some("on-change")).is_ok());
+}
+
+#[test]
+fn d18_what_a_failed_version_wrote_gives_way_to_the_one_before() {
+    let wanted = job();
+    let mut live = applied(&wanted, OURS);
+    live["spec"]["template"]["metadata"]["labels"]["app"] = json!("failed");
+    live["status"] = json!({"active": 1});
+    let mut world = World::of(std::slice::from_ref(&wanted));
+    world.is_there(&live);
+    world.says(
+        &wanted,
+        Trial::Refused(refused(422, "invalid", &[TEMPLATE])),
+    );
+    world.rules.replaceable = ["another".to_owned()].into();
+    assert_eq!(world.refusal().code, "field-immutable");
+    world.rules.replaceable = ["uid-Job-migrate".to_owned()].into();
+    let plan = world.plan().unwrap();
+    assert_eq!(step(&plan).act, Act::Replace("spec.template".to_owned()));
 }
 
 #[test]

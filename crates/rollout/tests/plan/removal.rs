@@ -53,6 +53,32 @@ fn d20_b5_what_the_release_before_had_and_this_has_not_goes() {
 }
 
 #[test]
+fn d20_what_the_cluster_does_not_serve_now_is_not_taken_for_gone() {
+    let of = |api_version: &str, name: &str| {
+        let mut object = applied(&config(name, "1"), OURS);
+        object["apiVersion"] = json!(api_version);
+        object["kind"] = json!("Tool");
+        object
+    };
+    let (away, intended) = (
+        of("tools.example.com/v1", "away"),
+        of("x.example.com/v1", "a"),
+    );
+    let mut world = world(&[]);
+    world.released("v1.2.0", Outcome::Failed, &[&away, &of("apps/v1", "gone")]);
+    let mut intended = intended;
+    intended["metadata"]["uid"] = json!("");
+    world.released("v1.3.0", Outcome::Unknown, &[&intended]);
+    assert_eq!(
+        removals(&world),
+        [(
+            "away".to_owned(),
+            Some("its kind is not served now".to_owned())
+        )]
+    );
+}
+
+#[test]
 fn d20_what_a_run_that_was_cut_off_made_goes_too() {
     let made = applied(&config("made", "1"), OURS);
     let mut world = world(&[]);
