@@ -1,9 +1,10 @@
 //! `consign rollback`.
 
 use model::finding::{Class, Finding};
-use model::name::Namespace;
+use model::name::{ClientName, Namespace};
 use model::version::Version;
-use rollout::record::{Act, Heading, Outcome as Recorded, Record};
+use rollout::api::Api;
+use rollout::record::{Act, Document, Heading, Held, InventoryItem, Outcome as Recorded, Record};
 use rollout::records;
 use serde_json::json;
 
@@ -33,7 +34,7 @@ pub fn run(
     let session =
         Session::open(args.rollout.change.target.context.as_deref()).map_err(|f| vec![f])?;
     let api = &session.connection.api;
-    let headings = session.wait(records::headings(api, client, namespace.as_str()))?;
+    let headings = session.wait(headings(api, client, &namespace, args.to.as_ref()))?;
     let unfinished = match cut_off(&headings) {
         None => None,
         Some(number) => {
@@ -76,6 +77,63 @@ pub fn run(
         environment,
     };
     rolling.roll(screen)
+}
+
+/// The labels of every record that counts, oldest first, with what the records
+/// tell beyond them.
+async fn headings(
+    api: &Api,
+    client: &ClientName,
+    namespace: &Namespace,
+    to: Option<&Version>,
+) -> Result<Vec<Heading>, Vec<Finding>> {
+    let space = namespace.as_str();
+    let mut headings = records::headings(api, client, space).await?;
+    if let Some(version) = to.map(ToString::to_string) {
+        let mut failed = Vec::new();
+        for (before, after) in headings.iter().zip(&headings[1.min(headings.len())..]) {
+            if before.version == version && before.outcome == Recorded::RolledBack {
+                let after = records::one(api, client, space, after.number).await?;
+                if is_put_back_after(before, &after) {
+                    failed.push(before.number);
+                }
+            }
+        }
+        for heading in &mut headings {
+            if failed.contains(&heading.number) {
+                heading.outcome = Recorded::Failed;
+            }
+        }
+    }
+    while let Some(last) = headings.last()
+        && last.outcome == Recorded::Failed
+        && was_refused(
+            &records::one(api, client, space, last.number)
+                .await?
+                .document,
+        )
+    {
+        headings.pop();
+    }
+    Ok(headings)
+}
+
+/// Whether a version was put back by itself because the one of this record did
+/// not serve, which then never did: by hand it is gone back from what did.
+fn is_put_back_after(failed: &Heading, next: &Record) -> bool {
+    next.number == failed.number + 1 && next.document.act == Act::AutomaticRollback
+}
+
+/// Whether nothing of a package but Namespaces and definitions was applied, so
+/// that what served before serves.
+fn was_refused(document: &Document) -> bool {
+    document.act != Act::Undeploy
+        && document
+            .inventory
+            .iter()
+            .filter(|item| item.held == Held::Wanted)
+            .map(InventoryItem::id)
+            .all(|id| id.is_namespace() || id.is_crd())
 }
 
 /// What is gone back to.
@@ -286,6 +344,53 @@ mod tests {
             target(&[], None, None).unwrap_err().code,
             "nothing-to-roll-back-to"
         );
+    }
+
+    fn record(number: u64, act: Act, kinds: &[(&str, Held)]) -> Record {
+        let inventory: Vec<serde_json::Value> = kinds
+            .iter()
+            .map(|(kind, held)| {
+                let group = if *kind == "CustomResourceDefinition" {
+                    "apiextensions.k8s.io/v1"
+                } else {
+                    "v1"
+                };
+                json!({"apiVersion": group, "kind": kind, "name": "a", "held": held})
+            })
+            .collect();
+        let document = json!({
+            "schema": 1, "client": "acme", "version": "v1.1.0", "digest": "", "act": act,
+            "started": "", "outcome": "failed", "inventory": inventory,
+        });
+        let client = "acme".parse().unwrap();
+        let map = json!({
+            "metadata": {"name": rollout::record::name(&client, number)},
+            "data": {"record.json": document.to_string()},
+        });
+        Record::read(&client, &map).unwrap()
+    }
+
+    #[test]
+    fn b2_a_version_that_was_put_back_from_by_itself_never_served() {
+        let failed = &headings(&[("v1.1.0", Recorded::RolledBack)])[0];
+        let next = |number, act| is_put_back_after(failed, &record(number, act, &[]));
+        assert!(next(2, Act::AutomaticRollback));
+        assert!(!next(2, Act::Rollback));
+        assert!(!next(3, Act::AutomaticRollback));
+    }
+
+    #[test]
+    fn a_refused_run_is_told_from_one_that_failed_by_what_it_left() {
+        let refused = |act, kinds: &[(&str, Held)]| was_refused(&record(1, act, kinds).document);
+        let basis = [
+            ("Namespace", Held::Wanted),
+            ("CustomResourceDefinition", Held::Wanted),
+            ("ConfigMap", Held::Left),
+        ];
+        assert!(refused(Act::Deploy, &[]));
+        assert!(refused(Act::Deploy, &basis));
+        assert!(!refused(Act::Undeploy, &basis));
+        assert!(!refused(Act::Deploy, &[("ConfigMap", Held::Wanted)]));
     }
 
     #[test]
