@@ -1,6 +1,7 @@
 //! What is confirmed is what is applied: what becomes of a plan when the
 //! cluster changes while the question stands.
 
+use serde_json::Value;
 use testkit::api_proxy::ApiProxy;
 use testkit::image::Mode;
 
@@ -78,24 +79,25 @@ fn a_field_of_ours_that_was_changed_meanwhile_stops_it() {
 #[test]
 fn another_object_of_the_same_name_stops_it() {
     let (stage, proxy) = staged("confirmed-uid");
-    let before = stage.get("service/web");
+    let before = stage.get("configmap/settings");
     let terminal = asks(&stage);
-    stage.kubectl(&["delete", "service/web"]).exits(0);
-    // The same fields of the same manager.
-    let as_it_was = ["--server-side", "--field-manager=consign"];
+    stage.kubectl(&["delete", "configmap/settings"]).exits(0);
+    // The same fields of the same manager: only the UID tells them apart.
     let mut again = before.clone();
     let metadata = again["metadata"].as_object_mut().unwrap();
     metadata.retain(|key, _| ["name", "annotations", "labels"].contains(&key.as_str()));
-    again.as_object_mut().unwrap().remove("status");
+    let as_it_was = ["--server-side", "--field-manager=consign"];
     stage.kubectl_apply(&again.to_string(), &as_it_was).exits(0);
-    let uid = stage.get("service/web")["metadata"]["uid"].clone();
-    assert_ne!(uid, before["metadata"]["uid"]);
+    let now = stage.get("configmap/settings");
+    assert_ne!(now["metadata"]["uid"], before["metadata"]["uid"]);
+    let fields = |object: &Value| object["metadata"]["managedFields"][0]["fieldsV1"].clone();
+    assert_eq!(fields(&now), fields(&before));
     let why = format!(
-        "Service {}/web was changed by someone else",
+        "ConfigMap {}/settings was changed by someone else",
         stage.namespace
     );
     is_out_of_date(&stage, &proxy, terminal, &why);
-    assert_eq!(stage.get("service/web")["metadata"]["uid"], uid);
+    assert_eq!(stage.get("configmap/settings"), now);
     assert_eq!(stage.outcomes(), ["v1.0.0 active"]);
 }
 
