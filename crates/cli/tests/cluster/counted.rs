@@ -65,10 +65,11 @@ fn is_bookkeeping(stage: &Stage, seen: &Seen) -> bool {
 }
 
 fn told(requests: &[Seen]) -> String {
-    requests
+    let lines: Vec<String> = requests
         .iter()
-        .map(|seen| format!("{} {}?{}\n", seen.method, seen.path, seen.query))
-        .collect()
+        .map(|seen| format!("{} {}?{}", seen.method, seen.path, seen.query))
+        .collect();
+    lines.join("\n")
 }
 
 /// Deploys; as many objects are written, with no more requests than promised.
@@ -91,7 +92,6 @@ fn writes(stage: &Stage, proxy: &ApiProxy, version: &str, objects: usize) {
     );
     let peak = proxy.peak_connections();
     assert!(peak <= CONNECTIONS, "{peak} connections");
-    println!("{version}: {} requests, {peak} connections", seen.len());
 }
 
 #[test]
@@ -122,7 +122,6 @@ fn requests_are_few_and_so_are_connections() {
         .filter(|s| !is_bookkeeping(&stage, s))
         .collect();
     assert!(others.is_empty(), "{}", told(&others));
-    println!("unchanged: {} requests", seen.len());
     let peak = proxy.peak_connections();
     assert!(peak <= CONNECTIONS, "{peak} connections");
 }
