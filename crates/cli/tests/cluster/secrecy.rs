@@ -296,8 +296,8 @@ fn d22_canaries_in_a_refusal_of_a_secret_are_told_nowhere() {
         .kubectl(&["patch", "secret/filled", "--type=merge", "-p", &fill])
         .exits(0);
     let again = stage.deploy("v1.1.0", &[]).exits(0);
-    let state = fs::read_to_string(captured(&stage)).unwrap();
-    assert!(state.contains("kind: Secret"), "{state}");
+    let text = fs::read_to_string(captured(&stage)).unwrap();
+    assert!(text.contains("kind: Secret"), "{text}");
     nothing_is_told(&stage, &proxy, &[&refused, &again]);
 }
 
