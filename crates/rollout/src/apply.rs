@@ -273,7 +273,13 @@ impl Writer<'_> {
     }
 
     async fn create(&self) -> Result<String, StepError> {
-        match self.write(None, NOT_THERE, Force::No).await? {
+        // What the cluster makes may be there by now, and is meant.
+        let version = if self.step.id.is_made_by_cluster() {
+            ""
+        } else {
+            NOT_THERE
+        };
+        match self.write(None, version, Force::No).await? {
             Written::Yes(Some(object)) => Ok(uid(&object).to_owned()),
             Written::Yes(None) => Ok(self
                 .get()

@@ -134,7 +134,8 @@ fn draft(at: usize, desired: &Desired, live: &Live, choices: &Choices, place: &P
             draft.adoption = Some(Adoption::Asked);
         } else if plain_apply {
             draft.adoption = Some(Adoption::ClientSide);
-        } else if !(desired.id.is_namespace() && place.is_own) {
+        } else if !(place.is_own && (desired.id.is_namespace() || desired.id.is_made_by_cluster()))
+        {
             let managers = fields::strangers(object);
             draft.state = State::Foreign(managers.into_iter().map(str::to_owned).collect());
             return draft;

@@ -62,6 +62,12 @@ impl ObjectId {
         self.is("", "Namespace")
     }
 
+    /// Whether the cluster makes it in every namespace by itself: who names it
+    /// in a package means that one.
+    pub fn is_made_by_cluster(&self) -> bool {
+        self.is("", "ServiceAccount") && self.name == "default"
+    }
+
     /// Whether it is a `CustomResourceDefinition`.
     pub fn is_crd(&self) -> bool {
         self.is("apiextensions.k8s.io", "CustomResourceDefinition")

@@ -354,7 +354,9 @@ pub(crate) async fn changed_since(
                         .await?)
             }
             // A Namespace that was made just now, or that may not be read.
-            (None, Some(_)) | (Some(_), None) => step.id.is_namespace(),
+            (None, Some(_)) | (Some(_), None) => {
+                step.id.is_namespace() || step.id.is_made_by_cluster()
+            }
         };
         if !same {
             changed.push(step.id.clone());

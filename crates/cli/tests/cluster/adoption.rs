@@ -264,3 +264,39 @@ fn d19_elsewhere_even_plain_apply_is_somebody_elses() {
     stage.deploy("v1.0.0", &["--adopt", &name]).exits(0);
     stage.kubectl(&["delete", &name]).exits(0);
 }
+
+/// The ServiceAccount that the cluster makes in each namespace.
+const DEFAULT_ACCOUNT: &str = "apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: default
+automountServiceAccountToken: false
+";
+
+#[test]
+fn d19_the_account_that_the_cluster_makes_is_the_one_that_is_meant() {
+    let stage = Stage::new("d19-default");
+    stage
+        .sources(&[("account.yaml", DEFAULT_ACCOUNT)])
+        .package("v1.0.0")
+        .package("v1.1.0");
+    // The controller makes it in a new namespace, before or after us.
+    stage.deploy("v1.0.0", &[]).exits(0);
+    let account = stage.get("serviceaccount/default");
+    assert_eq!(account["automountServiceAccountToken"], false, "{account}");
+    stage.deploy("v1.1.0", &[]).exits(0);
+    // One that is there already is meant too.
+    let other = Stage::new("d19-default");
+    other
+        .kubectl(&["create", "namespace", &other.namespace])
+        .exits(0);
+    other.until("has its account", || {
+        !other.get("serviceaccount/default").is_null()
+    });
+    other
+        .sources(&[("account.yaml", DEFAULT_ACCOUNT)])
+        .package("v1.0.0");
+    other.deploy("v1.0.0", &[]).exits(0);
+    let account = other.get("serviceaccount/default");
+    assert_eq!(account["automountServiceAccountToken"], false, "{account}");
+}
