@@ -24,9 +24,10 @@ pub mod record;
 
 pub mod api;
 
+pub mod processes;
+
 pub mod connect;
 pub mod discovery;
-pub mod processes;
 
 mod look;
 

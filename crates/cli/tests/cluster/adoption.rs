@@ -265,7 +265,7 @@ fn d19_elsewhere_even_plain_apply_is_somebody_elses() {
     stage.kubectl(&["delete", &name]).exits(0);
 }
 
-/// The ServiceAccount that the cluster makes in each namespace.
+/// The `ServiceAccount` that the cluster makes in each namespace.
 const DEFAULT_ACCOUNT: &str = "apiVersion: v1
 kind: ServiceAccount
 metadata:
