@@ -521,11 +521,21 @@ fn a_package_is_deployed_to_a_real_api_server_and_recorded() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| cluster.play_controller(&done));
+        let _ends_it = Done(&done);
         deploys(&cluster, &site, &first);
         stops(&cluster);
+        meets_others(&cluster);
         looks_again(&cluster);
-        done.store(true, Ordering::Relaxed);
     });
+}
+
+/// Says that it is done when dropped: a test that fails ends too.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Two versions, one after the other.
@@ -739,18 +749,19 @@ fn stops(cluster: &Cluster) {
     assert_eq!(cluster.says(&colour), "red");
 }
 
-/// What changed since the script last looked stops it, and what it cannot read
-/// at its end is not forgotten.
-fn looks_again(cluster: &Cluster) {
-    let colour = [
-        "get",
-        "configmap",
-        "settings",
-        "-n",
-        "sh-acme-corp",
-        "-o",
-        "jsonpath={.data.colour}",
-    ];
+/// Asks what the settings say.
+const COLOUR: [&str; 7] = [
+    "get",
+    "configmap",
+    "settings",
+    "-n",
+    "sh-acme-corp",
+    "-o",
+    "jsonpath={.data.colour}",
+];
+
+/// Another run that begins beside the script stops it.
+fn meets_others(cluster: &Cluster) {
     let fourth = Site::new(&small("v1.2.6", "violet"));
     let outcome = |number: u32| {
         let name = format!("consign.acme-corp.r{number}");
@@ -782,7 +793,7 @@ fn looks_again(cluster: &Cluster) {
         let output = cluster.run_past(&past, &fourth, &["--yes"]);
         ends(&output, 6);
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
-        assert_eq!(cluster.says(&colour), "red");
+        assert_eq!(cluster.says(&COLOUR), "red");
         if number == 6 {
             let name = "configmap/consign.acme-corp.r6";
             ends(&cluster.kubectl(&["get", name, "-n", "sh-acme-corp"]), 1);
@@ -814,9 +825,15 @@ fn looks_again(cluster: &Cluster) {
         "{}",
         stderr(&output)
     );
-    assert_eq!(cluster.says(&colour), "red");
+    assert_eq!(cluster.says(&COLOUR), "red");
     assert_eq!(outcome(6), "failed");
     cluster.says(&["delete", "lease", "consign.acme-corp", "-n", "sh-acme-corp"]);
+}
+
+/// What changed since the script last looked stops it, and what it cannot read
+/// at its end is not forgotten.
+fn looks_again(cluster: &Cluster) {
+    let fourth = Site::new(&small("v1.2.6", "violet"));
 
     // Someone edits what is to be taken from kubectl apply, once that was
     // found fit to take.
@@ -829,18 +846,18 @@ fn looks_again(cluster: &Cluster) {
 fi"#;
     let output = cluster.run_past(edits, &fourth, &["--yes"]);
     ends(&output, 6);
-    let taken = "[INFO] Fields written by kubectl apply before are taken over";
-    assert_eq!(stdout(&output).matches(taken).count(), 1);
+    let told = "[INFO] Fields written by kubectl apply before are taken over";
+    assert_eq!(stdout(&output).matches(told).count(), 1);
     assert!(
         stderr(&output).contains("conflict with \"kubectl-edit\""),
         "{}",
         stderr(&output)
     );
-    assert_eq!(cluster.says(&colour), "pink");
+    assert_eq!(cluster.says(&COLOUR), "pink");
     cluster.says(&["delete", "configmap", "settings", "-n", "sh-acme-corp"]);
 
     // The end of a run that cannot read what it brought.
-    let fails = r#"if [[ $1 == get && $2 == -f ]]; then echo 'no answer' >&2; exit 1; fi"#;
+    let fails = "if [[ $1 == get && $2 == -f ]]; then echo 'no answer' >&2; exit 1; fi";
     let output = cluster.run_past(fails, &fourth, &["--yes"]);
     ends(&output, 0);
     assert!(
