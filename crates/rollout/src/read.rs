@@ -605,13 +605,18 @@ async fn denied(
     namespace: &str,
     rules: &Value,
 ) -> Vec<Finding> {
-    let doubtful: Vec<Permission> = wanted
+    // What the rules of one namespace grant says nothing of others.
+    let doubtful = wanted
         .into_iter()
-        .filter(|p| {
-            // What the rules of one namespace grant says nothing of others.
-            p.namespace != namespace || !access::granted(rules, p)
-        })
-        .collect();
+        .filter(|p| p.namespace != namespace || !access::granted(rules, p));
+    reviewed(api, doubtful).await
+}
+
+/// Which of these this user is not allowed, each asked for by itself.
+pub(crate) async fn reviewed(
+    api: &Api,
+    doubtful: impl IntoIterator<Item = Permission>,
+) -> Vec<Finding> {
     let denied: BTreeSet<Permission> = stream::iter(doubtful)
         .map(|permission| async move {
             let call = Call::post(

@@ -3,15 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream::{self, StreamExt as _};
 use model::finding::{Class, Finding};
 use model::name::{ClientName, Namespace};
 use model::object::Gvk;
 use serde_json::Value;
 
 use super::{Claim, Going, Parting, PartingState, Staying, Undeployment};
-use crate::access::{self, Permission};
-use crate::api::{Api, CONNECTIONS, Call, METADATA_LIST};
+use crate::access::Permission;
+use crate::api::{Api, Call, METADATA_LIST};
 use crate::asks;
 use crate::connect::Connection;
 use crate::discovery::{Discovery, Scope};
@@ -484,22 +483,7 @@ async fn lacking(api: &Api, plan: &Undeployment, namespace: &str) -> Vec<Finding
     if plan.namespace.is_some() {
         add(&["delete"], "", "namespaces", namespace);
     }
-    let denied: BTreeSet<Permission> = stream::iter(wanted)
-        .map(|permission| async move {
-            let call = Call::post(
-                "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-                &permission.review(),
-            );
-            match api.send(&call).await {
-                Ok(answer) if answer["status"]["allowed"] == true => None,
-                _ => Some(permission),
-            }
-        })
-        .buffer_unordered(CONNECTIONS)
-        .filter_map(|denied| async { denied })
-        .collect()
-        .await;
-    access::lacking(&denied)
+    crate::read::reviewed(api, wanted).await
 }
 
 #[cfg(test)]
